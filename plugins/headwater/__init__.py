@@ -1,0 +1,1 @@
+"""Headwater: exact clickstream analytics from Kafka to ClickHouse."""

@@ -1,0 +1,1 @@
+"""Closed vocabularies: event models, topics, tables, reject reasons, metric names."""

@@ -1,0 +1,1 @@
+"""The subcommands of `headwater`, one module per topic."""

@@ -1,0 +1,1 @@
+"""The supervised local stack; the only importer of the bundled servers."""

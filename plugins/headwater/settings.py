@@ -1,0 +1,45 @@
+"""The only reader of the environment: typed, frozen settings with secrets as secrets.
+
+Order: environment variables `HEADWATER_*`, then the file `stack.env` that a running local stack keeps in
+`HEADWATER_HOME`, then the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+STACK_ENV_FILE = "stack.env"
+
+
+class Settings(BaseSettings):
+    """Everything that may differ between two installations."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path(".headwater"), description="Folder that holds all state of the local stack.")
+    port_offset: int = Field(default=0, ge=0, le=40000, description="Added to every port of the local stack.")
+    samples_dir: Path | None = Field(
+        default=None, description="Folder of your own four JSONL files; unset: the bundled samples."
+    )
+
+    clickhouse_url: SecretStr | None = Field(default=None, description="HTTP address with the owner's login.")
+    clickhouse_writer_url: SecretStr | None = None
+    clickhouse_reader_url: SecretStr | None = None
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    airflow_url: str = "http://127.0.0.1:8080"
+    airflow_user: str = "admin"
+    airflow_password: SecretStr | None = None
+    s3_endpoint: str | None = None
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+    s3_bucket: str = "events"
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read the settings of `home` (default `HEADWATER_HOME`, else `.headwater` in the current folder)."""
+    chosen = (home or Path(os.environ.get("HEADWATER_HOME") or ".headwater")).resolve()
+    return Settings(home=chosen, _env_file=chosen / STACK_ENV_FILE)
