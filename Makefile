@@ -1,0 +1,90 @@
+# Headwater. `make` lists what can be done.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+PYTHON := $(shell for p in python3.11 python3.12; do $$p -c 'import sys' >/dev/null 2>&1 && { echo $$p; break; }; done)
+BIN := .venv/bin
+HOME_DIR := $(or $(HEADWATER_HOME),.headwater)
+export UV_LINK_MODE ?= hardlink
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- what a user runs ---------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup ## Set everything up, start the platform, run the pipeline on the events, show where to look
+	@$(BIN)/headwater demo
+
+.PHONY: up
+up: setup ## Start the platform
+	@$(BIN)/headwater up
+
+.PHONY: down
+down: ## Stop everything that was started; the data stays
+	@if [ -x $(BIN)/headwater ]; then $(BIN)/headwater down; else echo "Nothing is installed, so nothing runs."; fi
+
+.PHONY: clean
+clean: ## Stop the platform and remove its data, after asking
+	@if [ -x $(BIN)/headwater ]; then $(BIN)/headwater clean; else echo "Nothing is installed, so there is no data."; fi
+
+.PHONY: test
+test: setup-dev ## Set everything up and run the whole test suite
+	@$(BIN)/python -m pytest -q -m "not long"
+
+# --- what a developer runs ----------------------------------------------------------------------------------------
+
+.PHONY: check
+check: setup-dev ## Lint, types, layers and unit tests, in under two minutes
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/unit tests/architecture tests/contract -m "not long and not stack"
+
+.PHONY: test-long
+test-long: setup-dev ## Chaos, soak and large fuzzing
+	@$(BIN)/python -m pytest -q -m long --timeout 7200
+
+.PHONY: format
+format: setup-dev ## Format the code and mend what lint can mend
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(UV) ## Compile requirements/*.in into pinned, hashed requirements/*.txt
+	@cd requirements && for name in platform dev; do \
+	  ../$(UV) pip compile $$name.in -c platform.txt -o $$name.txt --python-version 3.11 --generate-hashes --universal \
+	    --no-emit-index-url --custom-compile-command "make lock" -q; done
+	@! grep -n '://' requirements/*.txt
+
+# --- environments -------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: .venv/.platform ## Make the environment of the platform (.venv)
+
+.PHONY: setup-dev
+setup-dev: .venv/.dev
+
+$(UV):
+	@echo "Installing uv $(UV_VERSION) into .uv" >&2
+	@python3 -m venv .uv && .uv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/bin/python: | $(UV)
+	@$(UV) venv -q --python $(or $(PYTHON),3.12) .venv
+
+.venv/.platform: requirements/platform.txt pyproject.toml | $(UV) .venv/bin/python
+	@echo "Installing the platform into .venv" >&2
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/platform.txt
+	@$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.platform | $(UV)
+	@echo "Installing the tools for development into .venv" >&2
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@

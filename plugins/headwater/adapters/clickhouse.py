@@ -1,0 +1,283 @@
+"""ClickHouse behind the ports `Database` and `Ledger`, through its official client."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from headwater.assets import asset
+from headwater.contracts.streams import STREAMS, staging_table_of
+from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.errors import FixSettings, HeadwaterError, Retry, Stop
+from headwater.ports import Reject, Row
+
+log_ = logging.getLogger(__name__)
+
+# Everything that exactness needs is pinned: defaults changed in six releases.
+EXACT_SETTINGS: Mapping[str, object] = {
+    "async_insert": 0,
+    "deduplicate_insert": "enable",
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "min_insert_block_size_rows": 4_000_000,
+    "min_insert_block_size_bytes": 0,
+    "max_insert_block_size": 4_000_000,
+    "max_block_size": 1_000_000,
+    "max_insert_threads": 1,
+    "max_partitions_per_insert_block": 100,
+    "insert_deduplicate": 1,
+    "materialized_views_ignore_errors": 0,
+    "wait_end_of_query": 1,
+    "session_timezone": "UTC",
+}
+
+# Codes of ClickHouse after which the same statement may succeed.
+_TRANSIENT = {159, 202, 209, 210, 241, 242, 252, 319, 394, 425, 999}
+_AUTH = {192, 193, 194, 497, 516}
+_RETRY_BUDGET_S = 60
+
+
+class ClickHouse:
+    """One server, by its URL with user and password."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._opened: Any = None
+
+    @property
+    def _client(self) -> Any:
+        if self._opened is None:
+            self._opened = _translated(
+                lambda: clickhouse_connect.get_client(
+                    dsn=self._url, autogenerate_session_id=False, send_receive_timeout=900, query_retries=0
+                )
+            )
+        return self._opened
+
+    def rows(self, name: str, /, **parameters: object) -> Sequence[Row]:
+        """Rows of the query in `clickhouse/sql/<name>.sql`."""
+        return self.query(load_sql(name), parameters)
+
+    def run(self, name: str, /, token: str | None = None, **parameters: object) -> int:
+        """Run the statement in the file; returns the rows it wrote, those of views included."""
+        return self.execute(load_sql(name), token, parameters)
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Row]:
+        """Rows of ad-hoc SQL, as mappings from column to value."""
+        result = self._retried(lambda: self._client.query(sql, parameters=_bound(parameters), settings=_READ_SETTINGS))
+        return list(result.named_results())
+
+    def execute(
+        self, sql: str, token: str | None = None, parameters: Mapping[str, object] | None = None
+    ) -> int:
+        """Run one statement; a statement without a token is not repeated after a doubtful outcome."""
+        settings = {**EXACT_SETTINGS, **({"insert_deduplication_token": token} if token else {})}
+        call = lambda: self._client.command(sql, parameters=_bound(parameters), settings=settings)  # noqa: E731
+        summary = self._retried(call) if token else _translated(call)
+        return int(summary.written_rows) if hasattr(summary, "written_rows") else 0
+
+    def statements(self, statements: Iterable[str]) -> None:
+        """Run DDL statements in order."""
+        for statement in statements:
+            self.execute(statement)
+
+    def insert_arrow(self, table: str, batch: pa.RecordBatch, token: str) -> None:
+        """Insert one record batch as one block under a token."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        settings = {**EXACT_SETTINGS, "insert_deduplication_token": token}
+        body = sink.getvalue()
+        self._retried(
+            lambda: self._client.raw_insert(
+                table, batch.schema.names, memoryview(body), settings=settings, fmt="ArrowStream"
+            )
+        )
+
+    @retry(
+        retry=retry_if_exception_type(Retry),
+        wait=wait_exponential_jitter(initial=0.1, max=5),
+        stop=stop_after_delay(_RETRY_BUDGET_S),
+        reraise=True,
+    )
+    def _retried(self, call: Any) -> Any:
+        return _translated(call)
+
+
+_READ_SETTINGS = {"session_timezone": "UTC"}
+
+
+@cache
+def load_sql(name: str) -> str:
+    """Text of `clickhouse/sql/<name>.sql`, without a closing semicolon."""
+    return asset(f"clickhouse/sql/{name}.sql").read_text().strip().rstrip(";")
+
+
+class ClickHouseLedger:
+    """Claims, landing tables and counts in ClickHouse."""
+
+    def __init__(self, clickhouse: ClickHouse) -> None:
+        self._ch = clickhouse
+
+    def claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
+        """The last claim of every partition."""
+        return [_claim(row) for row in self._ch.rows("ingest/last_claims", topic=topic, epoch=epoch)]
+
+    def open_claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
+        """Claims that are not known to be stored."""
+        return [_claim(row) for row in self._ch.rows("ingest/open_claims", topic=topic, epoch=epoch)]
+
+    def claim(self, proposal: Claim) -> Claim:
+        """Insert under the token of the start, read back, and obey what stands there."""
+        for attempt in _generations(proposal):
+            self._ch.run(
+                "ingest/claim",
+                token=attempt.claim_token,
+                topic=attempt.topic,
+                epoch=attempt.epoch,
+                partition=attempt.partition,
+                from_offset=attempt.from_offset,
+                to_offset=attempt.to_offset,
+                messages=attempt.messages,
+                generation=attempt.generation,
+                claim_id=attempt.claim_id,
+                ingested_at=attempt.ingested_at,
+                contract_version=attempt.contract_version,
+                member=attempt.member,
+            )
+            standing = self._ch.rows(
+                "ingest/claim_at",
+                topic=attempt.topic,
+                epoch=attempt.epoch,
+                partition=attempt.partition,
+                from_offset=attempt.from_offset,
+            )
+            if standing:
+                return _claim(standing[0])
+        raise Stop(f"{proposal.describe()}: the claims table keeps no claim. Check its disk and settings.")
+
+    def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+        """Insert into the landing table of the stream; its views fill staging, dead letters and heartbeats."""
+        rows = len(batch)
+        columns = {
+            "raw": pa.array(batch.raw, pa.binary()),
+            "epoch": pa.repeat(pa.scalar(str(claim.epoch)), rows),
+            "partition": pa.repeat(pa.scalar(claim.partition, pa.uint32()), rows),
+            "offset": pa.array(batch.offsets, pa.uint64()),
+            "kafka_time": pa.array(batch.kafka_time_ms, pa.timestamp("ms", "UTC")),
+            "ingested_at": pa.repeat(pa.scalar(claim.ingested_at, pa.timestamp("ms", "UTC")), rows),
+            "origin": pa.array(batch.origins, pa.string()),
+            "origin_line": pa.array(batch.origin_lines, pa.uint64()),
+        }
+        self._ch.insert_arrow(
+            f"ops.{stream}_landing", pa.RecordBatch.from_pydict(columns), claim.store_token(generation)
+        )
+
+    def find(self, stream: str, claim: Claim) -> Found:
+        """Count the rows of the range in staging, dead letters and heartbeats."""
+        row = self._ch.rows("ingest/find", **_range(stream, claim))[0]
+        return Found(row["staged"], row["dead_letters"], row["heartbeats"], row["distinct_offsets"])
+
+    def present(self, stream: str, claim: Claim) -> Sequence[int]:
+        """Offsets of the range that some target holds."""
+        return [row["offset"] for row in self._ch.rows("ingest/present", **_range(stream, claim))]
+
+    def mark_stored(self, stored: Stored) -> None:
+        """Add the row that closes the claim; repeating it adds nothing."""
+        claim = stored.claim
+        self._ch.run(
+            "ingest/mark_stored",
+            token=f"stored:{claim.claim_id}",
+            topic=claim.topic,
+            epoch=claim.epoch,
+            partition=claim.partition,
+            from_offset=claim.from_offset,
+            to_offset=claim.to_offset,
+            claim_id=claim.claim_id,
+            messages=claim.messages,
+            staged=stored.found.staged,
+            dead_letters=stored.found.dead_letters,
+            heartbeats=stored.found.heartbeats,
+            lost=stored.lost,
+            repairs=stored.repairs,
+        )
+
+    def reject(self, stream: str, rejects: Sequence[Reject]) -> None:
+        """Keep refused lines, once for each origin and line."""
+        for reject in rejects:
+            self._ch.run(
+                "ingest/reject",
+                token=f"reject:{stream}:{reject.origin}:{reject.line}",
+                stream=stream,
+                raw_hex=reject.raw.hex(),
+                reason=reject.reason,
+                detail=reject.detail,
+                origin=reject.origin,
+                origin_line=reject.line,
+                rejected_at=datetime.now(UTC),
+            )
+
+
+def _range(stream: str, claim: Claim) -> dict[str, object]:
+    return {
+        "staging": staging_table_of(STREAMS[stream]),
+        "topic": claim.topic,
+        "epoch": claim.epoch,
+        "partition": claim.partition,
+        "from_offset": claim.from_offset,
+        "to_offset": claim.to_offset,
+    }
+
+
+def _generations(proposal: Claim) -> Iterator[Claim]:
+    from dataclasses import replace
+
+    for generation in range(proposal.generation, proposal.generation + 8):
+        yield replace(proposal, generation=generation)
+
+
+def _claim(row: Row) -> Claim:
+    values = dict(row)
+    values["ingested_at"] = values["ingested_at"].replace(tzinfo=UTC)
+    return Claim(**values)
+
+
+def _bound(parameters: Mapping[str, object] | None) -> dict[str, object] | None:
+    """Parameters as the server reads them: times as UTC text with their fraction."""
+    if not parameters:
+        return None
+    return {
+        name: value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] if isinstance(value, datetime) else value
+        for name, value in parameters.items()
+    }
+
+
+def _translated(call: Any) -> Any:
+    try:
+        return call()
+    except ClickHouseError as error:
+        raise _translate(error) from error
+
+
+def _translate(error: ClickHouseError) -> HeadwaterError:
+    code = getattr(error, "code", None) or _code_in(str(error))
+    text = str(error).splitlines()[0][:600]
+    if code in _AUTH:
+        return FixSettings(f"ClickHouse refused the login or the right: {text}", code=code)
+    if code in _TRANSIENT or (code is None and isinstance(error, OperationalError)):
+        return Retry(f"ClickHouse did not answer: {text}. Look at `headwater status`.", code=code)
+    return Stop(f"ClickHouse refused the statement: {text}", code=code)
+
+
+def _code_in(text: str) -> int | None:
+    match = re.search(r"[Cc]ode:? (\d+)", text)
+    return int(match.group(1)) if match else None
