@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalErr
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from headwater.assets import asset
-from headwater.contracts.streams import STREAMS, staging_table_of
+from headwater.contracts.streams import STREAMS
 from headwater.core.ranges import Batch, Claim, Found, Stored
 from headwater.errors import FixSettings, HeadwaterError, Retry, Stop
 from headwater.ports import Reject, Row
@@ -229,7 +229,7 @@ class ClickHouseLedger:
 
 def _range(stream: str, claim: Claim) -> dict[str, object]:
     return {
-        "staging": staging_table_of(STREAMS[stream]),
+        "staging": STREAMS[stream].staging_table,
         "topic": claim.topic,
         "epoch": claim.epoch,
         "partition": claim.partition,

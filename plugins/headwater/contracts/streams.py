@@ -1,0 +1,81 @@
+"""The streams: their topics, staging tables and columns, read off the event models."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from headwater.contracts.events import BrowserEvent, DeviceEvent, Event, GeoEvent, LocationEvent
+from headwater.contracts.types import Column
+
+MAX_MESSAGE_BYTES = 1_000_000
+HEARTBEAT_FIELD = "headwater_heartbeat"
+HEARTBEAT_TIME_FIELD = "sent_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a stream."""
+
+    name: str
+    column: Column
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A topic, the contract of its messages and the table they are staged in."""
+
+    name: str
+    model: type[Event]
+    key_field: str
+    version: int = 1
+
+    @property
+    def topic(self) -> str:
+        """Kafka topic."""
+        return f"{self.name}_events"
+
+    @property
+    def staging_table(self) -> str:
+        """Qualified name of the staging table."""
+        return f"analytics.events_{self.name}_raw"
+
+    @property
+    def file_name(self) -> str:
+        """Name of the JSONL file in a folder of events."""
+        return f"{self.name}_events.jsonl"
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """Fields in contract order."""
+        return tuple(
+            Field(name, _column(info.metadata), info.is_required(), info.description or "")
+            for name, info in self.model.model_fields.items()
+        )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over names, types and requirements: changes when the contract does."""
+        text = repr([(f.name, f.column, f.required) for f in self.fields])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _column(metadata: list[Any]) -> Column:
+    return next(item for item in metadata if isinstance(item, Column))
+
+
+STREAMS: Mapping[str, Stream] = {
+    stream.name: stream
+    for stream in (
+        Stream("browser", BrowserEvent, key_field="click_id"),
+        Stream("device", DeviceEvent, key_field="click_id"),
+        Stream("geo", GeoEvent, key_field="click_id"),
+        Stream("location", LocationEvent, key_field="event_id"),
+    )
+}
+
