@@ -65,7 +65,7 @@ CREATE TABLE IF NOT EXISTS ops.plans
     plan_id   UUID,
     as_of     DateTime64(3, 'UTC') COMMENT 'The time that decides about grace and fills created_at',
     grace_s   UInt32,
-    ranges    Array(Tuple(stream LowCardinality(String), epoch UUID, partition UInt32, from_offset UInt64, to_offset UInt64)),
+    ranges    Array(Tuple(topic String, epoch UUID, partition UInt32, from_offset UInt64, to_offset UInt64)),
     first_ingested_at DateTime64(3, 'UTC'),
     last_ingested_at  DateTime64(3, 'UTC'),
     member    String
@@ -93,16 +93,15 @@ ENGINE = MergeTree
 ORDER BY plan
 SETTINGS non_replicated_deduplication_window = 1000000;
 
--- One row per schema migration that was applied.
-CREATE TABLE IF NOT EXISTS ops.migrations
+-- One row per thing that is decided once for the life of the platform, such as how far the bundled samples are moved.
+CREATE TABLE IF NOT EXISTS ops.decisions
 (
-    number     UInt32,
     name       String,
-    sha256     FixedString(64),
-    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+    value      String,
+    decided_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
-ORDER BY number
+ORDER BY name
 SETTINGS non_replicated_deduplication_window = 100000;
 
 -- One row per check and run of the quality checks.

@@ -126,7 +126,7 @@ SETTINGS non_replicated_deduplication_window = 1000000;
 CREATE TABLE IF NOT EXISTS ops.waiting
 (
     plan            UInt64 COMMENT 'The plan that wrote this generation',
-    kind            Enum8('event' = 1, 'location' = 2),
+    kind            Enum8('event' = 1, 'location' = 2, 'end' = 3) COMMENT 'end: one row that closes the generation',
     topic           LowCardinality(String),
     epoch           UUID,
     partition       UInt32,

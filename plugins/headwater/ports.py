@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from headwater.contracts.topics import Topic
 from headwater.core.ranges import Batch, Claim, Found, Stored
 
 
@@ -60,9 +61,7 @@ class EventReader(Protocol):
 class EventSink(Protocol):
     """A place to send messages to; acknowledged means kept by the log."""
 
-    def send(
-        self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0
-    ) -> None:
+    def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
         """Queue one message; blocks while the queue is full."""
         ...
 
@@ -82,9 +81,7 @@ class EventLog(Protocol):
         """Offsets of every partition of `topic`."""
         ...
 
-    def join(
-        self, topic: str, resume: Callable[[int], int]
-    ) -> AbstractContextManager[EventReader]:
+    def join(self, topic: str, resume: Callable[[int], int]) -> AbstractContextManager[EventReader]:
         """Become a member of the group of `topic`; `resume(partition)` gives the offset to start from."""
         ...
 
@@ -94,6 +91,23 @@ class EventLog(Protocol):
 
     def sink(self) -> AbstractContextManager[EventSink]:
         """Open a sink whose messages are kept once each, in order per key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChange:
+    """What was done to a topic: created, changed or unchanged, and how."""
+
+    topic: str
+    action: str
+    detail: str = ""
+
+
+class TopicAdmin(Protocol):
+    """Topics as things to create and set up."""
+
+    def ensure(self, topic: Topic) -> TopicChange:
+        """Make the topic exist with its partitions and settings; repeating it changes nothing."""
         ...
 
 

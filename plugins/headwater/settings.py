@@ -22,6 +22,15 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=Path(".headwater"), description="Folder that holds all state of the local stack.")
     port_offset: int = Field(default=0, ge=0, le=40000, description="Added to every port of the local stack.")
+    cache: Path | None = Field(
+        default=None, description="Folder of downloaded jars, shared by stacks; unset: `.headwater-cache` beside them."
+    )
+    dags_dir: Path | None = Field(default=None, description="Folder of Airflow's DAG files; unset: the project's own.")
+    airflow_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 8080 plus the offset.")
+    clickhouse_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 8123 plus the offset.")
+    kafka_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 9092 plus the offset.")
+    kafka_controller_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 9093 plus the offset.")
+    s3_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 9000 plus the offset.")
     samples_dir: Path | None = Field(
         default=None, description="Folder of your own four JSONL files; unset: the bundled samples."
     )

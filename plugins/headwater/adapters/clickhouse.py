@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -76,9 +77,7 @@ class ClickHouse:
         result = self._retried(lambda: self._client.query(sql, parameters=_bound(parameters), settings=_READ_SETTINGS))
         return list(result.named_results())
 
-    def execute(
-        self, sql: str, token: str | None = None, parameters: Mapping[str, object] | None = None
-    ) -> int:
+    def execute(self, sql: str, token: str | None = None, parameters: Mapping[str, object] | None = None) -> int:
         """Run one statement; a statement without a token is not repeated after a doubtful outcome."""
         settings = {**EXACT_SETTINGS, **({"insert_deduplication_token": token} if token else {})}
         call = lambda: self._client.command(sql, parameters=_bound(parameters), settings=settings)  # noqa: E731
@@ -168,7 +167,7 @@ class ClickHouseLedger:
     def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
         """Insert into the landing table of the stream; its views fill staging, dead letters and heartbeats."""
         rows = len(batch)
-        columns = {
+        columns: dict[str, pa.Array[Any]] = {
             "raw": pa.array(batch.raw, pa.binary()),
             "epoch": pa.repeat(pa.scalar(str(claim.epoch)), rows),
             "partition": pa.repeat(pa.scalar(claim.partition, pa.uint32()), rows),
@@ -239,8 +238,6 @@ def _range(stream: str, claim: Claim) -> dict[str, object]:
 
 
 def _generations(proposal: Claim) -> Iterator[Claim]:
-    from dataclasses import replace
-
     for generation in range(proposal.generation, proposal.generation + 8):
         yield replace(proposal, generation=generation)
 

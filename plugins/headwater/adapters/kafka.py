@@ -39,7 +39,7 @@ class KafkaLog:
     """A cluster, by its bootstrap address."""
 
     def __init__(self, bootstrap: str, group: str = GROUP) -> None:
-        self._config: dict[str, object] = {"bootstrap.servers": bootstrap, "log_level": 3}
+        self._config: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 3}
         self._group = group
         self._admin = AdminClient(self._config)
         self._epochs: dict[str, UUID] = {}
@@ -108,7 +108,7 @@ class KafkaLog:
             sink.flush()
 
     @contextmanager
-    def _consumer(self, group: str, **more: object) -> Iterator[Consumer]:
+    def _consumer(self, group: str, **more: str | float | bool) -> Iterator[Consumer]:
         consumer = Consumer(
             {
                 **self._config,
@@ -150,7 +150,7 @@ class _Buffer:
 
     def add(self, message: Message) -> None:
         """Take one message; what lies before the position was taken already."""
-        offset = message.offset()
+        offset = _offset(message)
         if offset < self.position or (self.offsets and offset <= self.offsets[-1]):
             return
         if not self.offsets:
@@ -172,7 +172,7 @@ class _Buffer:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                     return True
                 raise _translate(KafkaException(error), self.topic)
-            if message.offset() >= end:
+            if _offset(message) >= end:
                 return True
             self.add(message)
         return bool(self.offsets) and self.offsets[-1] >= end - 1
@@ -214,7 +214,7 @@ class KafkaReader:
         for message in self._consumer.consume(_CONSUME, timeout=timeout_s):
             if message.error() is not None:
                 raise _translate(KafkaException(message.error()), self._topic)
-            buffer = self._buffers.get(message.partition())
+            buffer = self._buffers.get(message.partition() or 0)
             if buffer is not None:
                 buffer.add(message)
         return [b.batch() for b in self._buffers.values() if b.is_ready(limits)]
@@ -259,7 +259,9 @@ class KafkaSink:
 
     def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
         """Queue one message with its origin in the headers."""
-        headers = [(ORIGIN_HEADER, origin.encode()), (LINE_HEADER, str(line).encode())] if origin else None
+        headers: list[tuple[str, str | bytes | None]] | None = (
+            [(ORIGIN_HEADER, origin.encode()), (LINE_HEADER, str(line).encode())] if origin else None
+        )
         while True:
             try:
                 self._producer.produce(topic, value, key, headers=headers, on_delivery=self._on_delivery)
@@ -281,14 +283,21 @@ class KafkaSink:
             self._failure = error
 
 
+def _offset(message: Message) -> int:
+    """Every consumed message has an offset; only the type does not say so."""
+    offset = message.offset()
+    return -1 if offset is None else offset
+
+
 def _origin(message: Message) -> tuple[str, int]:
-    origin, line = "", 0
-    for name, value in message.headers() or ():
-        if name == ORIGIN_HEADER:
-            origin = value.decode(errors="replace")
-        elif name == LINE_HEADER and value.isdigit():
-            line = int(value)
-    return origin, line
+    headers = message.headers()
+    found = dict(headers) if headers else {}
+    origin, line = found.get(ORIGIN_HEADER), found.get(LINE_HEADER)
+    return _text(origin), int(_text(line)) if line is not None and line.isdigit() else 0
+
+
+def _text(value: str | bytes | None) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
 
 
 def _translate(error: KafkaException, topic: str) -> Exception:

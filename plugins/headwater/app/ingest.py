@@ -118,9 +118,7 @@ class Ingest:
 
     def _store_all(self, reader: EventReader, batches: Iterable[Batch]) -> None:
         for batch in batches:
-            claim = self._ledger.claim(
-                self._proposal(batch.partition, batch.from_offset, batch.to_offset, len(batch))
-            )
+            claim = self._ledger.claim(self._proposal(batch.partition, batch.from_offset, batch.to_offset, len(batch)))
             if claim.to_offset == batch.to_offset and claim.messages == len(batch):
                 self._finish(claim, batch)
             else:  # another member was first with another range: do its work, then go on behind it
@@ -164,8 +162,9 @@ class Ingest:
                     claim=claim,
                     found=found,
                 )
-            missing = batch.without(self._ledger.present(self._stream.name, claim)) if found.total < len(batch) else ()
-            if not len(missing):
+            is_whole = found.total >= len(batch)
+            missing = missing if is_whole else batch.without(self._ledger.present(self._stream.name, claim))
+            if is_whole or not len(missing):
                 lost = claim.lost(found.total)
                 if lost:
                     log_.error("%s: retention removed %d offsets before they were stored", claim.describe(), lost)

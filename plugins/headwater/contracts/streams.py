@@ -78,4 +78,3 @@ STREAMS: Mapping[str, Stream] = {
         Stream("location", LocationEvent, key_field="event_id"),
     )
 }
-

@@ -21,11 +21,12 @@ from headwater.contracts.rejects import RejectReason
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=1)
 
-UUID_PATTERN = r"^(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})$"
-DECIMAL_PATTERN = r"^[+-]?[0-9]{1,15}(?:\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?$"
+# Patterns for whole values, in the syntax that Python's `re` and the engine's RE2 share.
+UUID_PATTERN = r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
+DECIMAL_PATTERN = r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?"
 TIME_PATTERN = (
-    r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-    r"(?:\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?$"
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(?:\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?"
 )
 
 
@@ -69,7 +70,7 @@ def _text(value: Any) -> str:
 def _uuid(value: Any) -> UUID:
     if not isinstance(value, str):
         raise _refuse(RejectReason.WRONG_TYPE, f"expected a UUID, got {json_type(value)}")
-    if not re.fullmatch(UUID_PATTERN[1:-1], value):
+    if not re.fullmatch(UUID_PATTERN, value):
         raise _refuse(RejectReason.WRONG_TYPE, "expected a UUID, got other text")
     return UUID(value)
 
@@ -83,7 +84,7 @@ def _flag(value: Any) -> bool:
 def _time(value: Any, info: ValidationInfo) -> datetime:
     if not isinstance(value, str):
         raise _refuse(RejectReason.WRONG_TYPE, f"expected a time, got {json_type(value)}")
-    if not re.fullmatch(TIME_PATTERN[1:-1], value):
+    if not re.fullmatch(TIME_PATTERN, value):
         raise _refuse(RejectReason.WRONG_TYPE, "expected a time like 2026-01-31 23:59:59.123456")
     if not "1970" <= value[:4] < "2299":
         raise _refuse(RejectReason.IMPLAUSIBLE_TIME, "the year is not between 1970 and 2298")
@@ -102,7 +103,7 @@ def _time(value: Any, info: ValidationInfo) -> datetime:
 def _number(lowest: float, highest: float) -> Any:
     def validate(value: Any) -> float:
         if isinstance(value, str):
-            if not re.fullmatch(DECIMAL_PATTERN[1:-1], value) or not math.isfinite(float(value)):
+            if not re.fullmatch(DECIMAL_PATTERN, value) or not math.isfinite(float(value)):
                 raise _refuse(RejectReason.WRONG_TYPE, "expected a number, got other text")
         elif isinstance(value, bool) or not isinstance(value, int | float):
             raise _refuse(RejectReason.WRONG_TYPE, f"expected a number, got {json_type(value)}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +10,7 @@ from pydantic import ValidationError
 
 from headwater.contracts.rejects import RejectReason
 from headwater.contracts.streams import HEARTBEAT_FIELD, MAX_MESSAGE_BYTES, Stream
-
-MAX_DEPTH = 1024
+from headwater.core.strict_json import parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,61 +62,3 @@ def _rejected(error: ValidationError) -> Rejected:
     if first["type"] == "missing":
         return Rejected(RejectReason.MISSING_FIELD, field, "absent, null or empty")
     return Rejected(RejectReason(first["type"]), field, first["msg"])
-
-
-def parse_json(raw: bytes) -> Any:
-    """Parse one JSON value as the engine's parser does: strict UTF-8, finite numbers, the first of equal keys.
-
-    Raises `ValueError` for anything else, also for nesting deeper than `MAX_DEPTH`.
-    """
-    text = raw.decode("utf-8-sig")
-    if _depth(text) > MAX_DEPTH:
-        raise ValueError("too deep")
-    try:
-        value = json.loads(
-            text, object_pairs_hook=_first_wins, parse_constant=_refuse, parse_float=_finite, parse_int=_finite_int
-        )
-        json.dumps(value, ensure_ascii=False).encode()  # lone surrogates have no UTF-8
-    except RecursionError:
-        raise ValueError("too deep") from None
-    return value
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            in_string = escaped or char != '"'
-            escaped = char == "\\" and not escaped
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in "]}":
-            depth -= 1
-    return deepest
-
-
-def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        found.setdefault(key, value)
-    return found
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-def _finite_int(text: str) -> int:
-    _finite(text)
-    return int(text)

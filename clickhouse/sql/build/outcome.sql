@@ -1,0 +1,19 @@
+-- One row: what became of the events of plan {plan}, and whether its waiting set and quarantine stand.
+SELECT
+    m.*,
+    (SELECT countIf(kind = 'location') FROM ops.waiting WHERE plan = {plan:UInt64})  AS waiting_parts,
+    (SELECT countIf(kind = 'end') FROM ops.waiting WHERE plan = {plan:UInt64})       AS waiting_sets,
+    (SELECT count() FROM ops.quarantine WHERE plan = {plan:UInt64})                  AS quarantined
+FROM
+(
+    SELECT
+        countIf(NOT waited)                                                           AS taken,
+        countIf(waited)                                                               AS was_waiting,
+        countIf(action = 'fact')                                                      AS facts,
+        countIf(action = 'fact' AND NOT (has_location AND has_device AND has_geo))    AS incomplete,
+        countIf(action = 'repeat')                                                    AS repeats,
+        countIf(action = 'conflict')                                                  AS conflicts,
+        countIf(action = 'wait')                                                      AS waiting
+    FROM ops.matched
+    WHERE plan = {plan:UInt64}
+) AS m

@@ -1,0 +1,22 @@
+-- One row per click_id whose first device row came with plan {plan}: that row, by Kafka time, partition and offset.
+INSERT INTO ops.visits (click_id, part, os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id, first_seen_at, plan)
+WITH
+    (SELECT (first_ingested_at, last_ingested_at) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS span,
+    (SELECT arrayFilter(r -> r.1 = 'device_events', ranges) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS taken,
+    rows AS
+    (
+        SELECT *
+        FROM analytics.events_device_raw
+        WHERE ingested_at BETWEEN span.1 AND span.2
+          AND arrayExists(r -> epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
+    )
+SELECT click_id, 'device', os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id, kafka_time, {plan:UInt64}
+FROM rows
+WHERE click_id NOT IN
+(
+    SELECT click_id
+    FROM ops.visits
+    WHERE part = 'device' AND ({generation:UInt32} > 0 OR plan < {plan:UInt64}) AND click_id IN (SELECT click_id FROM rows)
+)
+ORDER BY kafka_time, partition, offset
+LIMIT 1 BY click_id

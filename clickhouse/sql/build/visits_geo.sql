@@ -1,0 +1,22 @@
+-- One row per click_id whose first geo row came with plan {plan}: that row, by Kafka time, partition and offset.
+INSERT INTO ops.visits (click_id, part, geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, first_seen_at, plan)
+WITH
+    (SELECT (first_ingested_at, last_ingested_at) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS span,
+    (SELECT arrayFilter(r -> r.1 = 'geo_events', ranges) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS taken,
+    rows AS
+    (
+        SELECT *
+        FROM analytics.events_geo_raw
+        WHERE ingested_at BETWEEN span.1 AND span.2
+          AND arrayExists(r -> epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
+    )
+SELECT click_id, 'geo', geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, kafka_time, {plan:UInt64}
+FROM rows
+WHERE click_id NOT IN
+(
+    SELECT click_id
+    FROM ops.visits
+    WHERE part = 'geo' AND ({generation:UInt32} > 0 OR plan < {plan:UInt64}) AND click_id IN (SELECT click_id FROM rows)
+)
+ORDER BY kafka_time, partition, offset
+LIMIT 1 BY click_id

@@ -1,0 +1,25 @@
+-- One row: click_ids of the plan's device and geo rows that `ops.visits` does not hold.
+WITH
+    (SELECT (first_ingested_at, last_ingested_at) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS span,
+    (SELECT ranges FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS taken,
+    devices AS
+    (
+        SELECT click_id
+        FROM analytics.events_device_raw
+        WHERE ingested_at BETWEEN span.1 AND span.2
+          AND arrayExists(r -> r.1 = 'device_events' AND epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
+    ),
+    geos AS
+    (
+        SELECT click_id
+        FROM analytics.events_geo_raw
+        WHERE ingested_at BETWEEN span.1 AND span.2
+          AND arrayExists(r -> r.1 = 'geo_events' AND epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
+    )
+SELECT
+    (SELECT count() FROM devices WHERE click_id NOT IN
+        (SELECT click_id FROM ops.visits WHERE part = 'device' AND click_id IN (SELECT click_id FROM devices)))
+    +
+    (SELECT count() FROM geos WHERE click_id NOT IN
+        (SELECT click_id FROM ops.visits WHERE part = 'geo' AND click_id IN (SELECT click_id FROM geos)))
+    AS missing

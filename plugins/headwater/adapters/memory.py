@@ -1,0 +1,245 @@
+"""Twins of Kafka and of ClickHouse's books in memory: for fast tests, held to the same behaviour as the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from headwater.contracts.streams import STREAMS
+from headwater.contracts.topics import Topic
+from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.core.verdict import Heartbeat, Rejected, judge
+from headwater.errors import FixSettings
+from headwater.ports import Clock, FlushLimits, Reject, TopicChange, Watermarks
+
+
+@dataclass(slots=True)
+class FixedClock:
+    """A clock that stands still until it is moved."""
+
+    moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """The moment it stands at."""
+        return self.moment
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    offset: int
+    key: bytes | None
+    value: bytes
+    time_ms: int
+    origin: str
+    line: int
+
+
+@dataclass(slots=True)
+class _Topic:
+    epoch: UUID
+    partitions: list[list[_Message]]
+    begins: list[int]
+    committed: dict[int, int] = field(default_factory=dict)
+
+
+class MemoryLog:
+    """Topics as lists."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._topics: dict[str, _Topic] = {}
+
+    def ensure(self, topic: Topic) -> TopicChange:
+        """Make the topic, or add partitions."""
+        found = self._topics.get(topic.name)
+        if found is None:
+            self._topics[topic.name] = _Topic(uuid4(), [[] for _ in range(topic.partitions)], [0] * topic.partitions)
+            return TopicChange(topic.name, "created", f"{topic.partitions} partitions")
+        present = len(found.partitions)
+        if present > topic.partitions:
+            raise FixSettings(f"Topic {topic.name} has {present} partitions, more than {topic.partitions}.")
+        for _ in range(topic.partitions - present):
+            found.partitions.append([])
+            found.begins.append(0)
+        action = "changed" if topic.partitions > present else "unchanged"
+        return TopicChange(topic.name, action)
+
+    def delete(self, topic: str) -> None:
+        """Forget the topic; when it is made again it has another epoch."""
+        del self._topics[topic]
+
+    def retire(self, topic: str, partition: int, before: int) -> None:
+        """Remove offsets before `before`, as retention does."""
+        found = self._topic(topic)
+        found.begins[partition] = before
+        found.partitions[partition] = [m for m in found.partitions[partition] if m.offset >= before]
+
+    def epoch(self, topic: str) -> UUID:
+        """Identity of the topic."""
+        return self._topic(topic).epoch
+
+    def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
+        """Offsets of every partition."""
+        found = self._topic(topic)
+        return {p: Watermarks(found.begins[p], self._end(found, p)) for p in range(len(found.partitions))}
+
+    @contextmanager
+    def join(self, topic: str, resume: Callable[[int], int]) -> Iterator[_MemoryReader]:
+        """Become the only member."""
+        found = self._topic(topic)
+        yield _MemoryReader(self, topic, {p: resume(p) for p in range(len(found.partitions))})
+
+    def read_range(self, topic: str, partition: int, from_offset: int, to_offset: int) -> Batch:
+        """The messages of [from_offset, to_offset) that are still there."""
+        messages = [m for m in self._topic(topic).partitions[partition] if from_offset <= m.offset < to_offset]
+        return Batch(
+            topic, self.epoch(topic), partition, from_offset, to_offset,
+            [m.offset for m in messages], [m.value for m in messages], [m.time_ms for m in messages],
+            [m.origin for m in messages], [m.line for m in messages],
+        )  # fmt: skip
+
+    @contextmanager
+    def sink(self) -> Iterator[MemoryLog]:
+        """The log itself takes messages."""
+        yield self
+
+    def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
+        """Append one message; equal keys go to one partition."""
+        found = self._topic(topic)
+        partition = sum(key or b"") % len(found.partitions)
+        offset = self._end(found, partition)
+        time_ms = int(self._clock.now().timestamp() * 1000)
+        found.partitions[partition].append(_Message(offset, key, value, time_ms, origin, line))
+
+    def flush(self) -> None:
+        """Everything is kept at once."""
+
+    def commit(self, topic: str, partition: int, offset: int) -> None:
+        """Note the group's offset."""
+        self._topic(topic).committed[partition] = offset
+
+    def committed(self, topic: str) -> Mapping[int, int]:
+        """The group's offsets."""
+        return dict(self._topic(topic).committed)
+
+    def _topic(self, topic: str) -> _Topic:
+        if topic not in self._topics:
+            raise FixSettings(f"Kafka has no topic {topic}. Run `headwater topics` to create the topics.")
+        return self._topics[topic]
+
+    @staticmethod
+    def _end(found: _Topic, partition: int) -> int:
+        messages = found.partitions[partition]
+        return messages[-1].offset + 1 if messages else found.begins[partition]
+
+
+class _MemoryReader:
+    def __init__(self, log: MemoryLog, topic: str, positions: dict[int, int]) -> None:
+        self._log = log
+        self._topic = topic
+        self._positions = positions
+
+    def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:  # noqa: ARG002
+        """What is there, cut by rows."""
+        batches = []
+        for partition, mark in self._log.watermarks(self._topic).items():
+            position = self._positions[partition]
+            end = min(mark.end, position + limits.rows)
+            batch = self._log.read_range(self._topic, partition, position, end)
+            if len(batch):
+                batches.append(batch)
+                self._positions[partition] = end
+        return batches
+
+    def flush(self) -> Sequence[Batch]:
+        """Nothing is held back."""
+        return []
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Read on from `offset`."""
+        self._positions[partition] = offset
+
+    def commit(self, partition: int, offset: int) -> None:
+        """Note the group's offset."""
+        self._log.commit(self._topic, partition, offset)
+
+
+class MemoryLedger:
+    """Claims and rows as lists; tokens as a set."""
+
+    def __init__(self) -> None:
+        self._claims: list[Claim] = []
+        self._tokens: set[str] = set()
+        self._stored: dict[UUID, Stored] = {}
+        self._rows: dict[tuple[str, UUID, int, int], str] = {}
+        self.rejects: dict[tuple[str, str, int], Reject] = {}
+
+    def claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
+        """The last claim of every partition."""
+        last: dict[int, Claim] = {}
+        for claim in sorted(self._of(topic, epoch), key=lambda c: c.from_offset):
+            last[claim.partition] = claim
+        return list(last.values())
+
+    def open_claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
+        """Claims that are not known to be stored."""
+        claims = [c for c in self._of(topic, epoch) if c.claim_id not in self._stored]
+        return sorted(claims, key=lambda c: (c.partition, c.from_offset))
+
+    def claim(self, proposal: Claim) -> Claim:
+        """The first proposal of a start stands."""
+        for standing in self._of(proposal.topic, proposal.epoch):
+            if (standing.partition, standing.from_offset) == (proposal.partition, proposal.from_offset):
+                return standing
+        self._claims.append(proposal)
+        return proposal
+
+    def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+        """Judge and keep the messages, unless the token is known."""
+        token = claim.store_token(generation)
+        if token in self._tokens:
+            return
+        self._tokens.add(token)
+        for offset, raw, time_ms in zip(batch.offsets, batch.raw, batch.kafka_time_ms, strict=True):
+            verdict = judge(STREAMS[stream], raw, datetime.fromtimestamp(time_ms / 1000, UTC))
+            target = {Rejected: "dead_letters", Heartbeat: "heartbeats"}.get(type(verdict), "staged")
+            self._rows[claim.topic, claim.epoch, claim.partition, offset] = target
+
+    def lose_rows(self) -> None:
+        """Forget rows and keep tokens, as a crash at the rename of a part does."""
+        self._rows.clear()
+
+    def find(self, stream: str, claim: Claim) -> Found:  # noqa: ARG002
+        """Count the rows of the range."""
+        targets = [self._rows[key] for key in self._range(claim)]
+        return Found(targets.count("staged"), targets.count("dead_letters"), targets.count("heartbeats"), len(targets))
+
+    def present(self, stream: str, claim: Claim) -> Sequence[int]:  # noqa: ARG002
+        """Offsets of the range that are kept."""
+        return [key[3] for key in self._range(claim)]
+
+    def mark_stored(self, stored: Stored) -> None:
+        """Close the claim."""
+        self._stored.setdefault(stored.claim.claim_id, stored)
+
+    def reject(self, stream: str, rejects: Sequence[Reject]) -> None:
+        """Keep refused lines once."""
+        for reject in rejects:
+            self.rejects.setdefault((stream, reject.origin, reject.line), reject)
+
+    def stored(self) -> Sequence[Stored]:
+        """Everything that was closed."""
+        return list(self._stored.values())
+
+    def _of(self, topic: str, epoch: UUID) -> list[Claim]:
+        return [c for c in self._claims if c.topic == topic and c.epoch == epoch]
+
+    def _range(self, claim: Claim) -> list[tuple[str, UUID, int, int]]:
+        return [
+            key
+            for key in self._rows
+            if key[:3] == (claim.topic, claim.epoch, claim.partition) and claim.from_offset <= key[3] < claim.to_offset
+        ]

@@ -1,0 +1,88 @@
+"""Kafka's topics behind the port `TopicAdmin`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from headwater.contracts.topics import Topic
+from headwater.errors import FixSettings, Retry
+from headwater.ports import TopicChange
+
+_TIMEOUT_S = 20.0
+
+
+class KafkaTopics:
+    """A cluster, by its bootstrap address."""
+
+    def __init__(self, bootstrap: str, replication: int = 1) -> None:
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
+        self._replication = replication
+
+    def ensure(self, topic: Topic) -> TopicChange:
+        """Create the topic, or add partitions and set what differs. Raises `FixSettings` when it has too many."""
+        if self._create(topic):
+            return TopicChange(topic.name, "created", f"{topic.partitions} partitions")
+        changes = [*self._add_partitions(topic), *self._alter(topic)]
+        return TopicChange(topic.name, "changed" if changes else "unchanged", ", ".join(changes))
+
+    def _create(self, topic: Topic) -> bool:
+        new = NewTopic(topic.name, topic.partitions, self._replication, config=dict(topic.config))
+        try:
+            _wait(self._admin.create_topics([new], request_timeout=_TIMEOUT_S)[topic.name])
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
+            raise _away(topic, error) from error
+        return True
+
+    def _add_partitions(self, topic: Topic) -> list[str]:
+        metadata = self._admin.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]
+        present = len(metadata.partitions)
+        if present > topic.partitions:
+            raise FixSettings(
+                f"Topic {topic.name} has {present} partitions, kafka/topics.yaml says {topic.partitions}. Kafka cannot "
+                "remove partitions: set the file to the higher number."
+            )
+        if present == topic.partitions:
+            return []
+        more = NewPartitions(topic.name, topic.partitions)
+        try:
+            _wait(self._admin.create_partitions([more], request_timeout=_TIMEOUT_S)[topic.name])
+        except KafkaException as error:
+            raise _away(topic, error) from error
+        return [f"{present} → {topic.partitions} partitions"]
+
+    def _alter(self, topic: Topic) -> list[str]:
+        resource = ConfigResource(ResourceType.TOPIC, topic.name)
+        try:
+            present = _wait(self._admin.describe_configs([resource], request_timeout=_TIMEOUT_S)[resource])
+            differing = {k: v for k, v in topic.config.items() if k not in present or present[k].value != v}
+            if differing:
+                entries = [
+                    ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                    for name, value in differing.items()
+                ]
+                change = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
+                _wait(self._admin.incremental_alter_configs([change], request_timeout=_TIMEOUT_S)[change])
+        except KafkaException as error:
+            raise _away(topic, error) from error
+        return [f"{name} = {value}" for name, value in differing.items()]
+
+
+def _wait(future: Any) -> Any:
+    return future.result(_TIMEOUT_S)
+
+
+def _away(topic: Topic, error: KafkaException) -> Retry:
+    return Retry(f"Kafka did not set up {topic.name}: {error.args[0].str()}. Look at `headwater status`.")

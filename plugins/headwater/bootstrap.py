@@ -1,0 +1,112 @@
+"""The composition root: settings in, wired use cases out. DAG tasks and commands start here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
+from headwater.adapters.clock import SystemClock
+from headwater.adapters.kafka import KafkaLog
+from headwater.adapters.topics import KafkaTopics
+from headwater.app.build import Build, BuildLimits, Built, PlanDone
+from headwater.app.check import CheckResult, read_checks, run_checks
+from headwater.app.dimensions import update_dimension
+from headwater.app.ingest import Ingest, Moved
+from headwater.app.load import Loaded, find_files, load_file, samples_shift
+from headwater.app.migrate import Migration, migrate, read_migrations
+from headwater.app.reconcile import PartitionBooks, reconcile
+from headwater.app.summary import Summary, summarize
+from headwater.app.topics import apply_topics
+from headwater.app.upkeep import Cleared, clear_staging, optimize_tables
+from headwater.assets import asset, project_root
+from headwater.contracts.streams import STREAMS
+from headwater.contracts.topics import load_topics
+from headwater.core.checks import CheckKind
+from headwater.errors import FixSettings
+from headwater.ports import FlushLimits, TopicChange
+from headwater.settings import Settings, load_settings
+
+
+class Platform:
+    """Every use case, wired to one installation."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+        if self.settings.clickhouse_url is None:
+            raise FixSettings(
+                "HEADWATER_CLICKHOUSE_URL is not set and there is no running stack in "
+                f"{self.settings.home}. Start one with `headwater up`, or set the address."
+            )
+        self.clock = SystemClock()
+        self.database = ClickHouse(self.settings.clickhouse_url.get_secret_value())
+        self.ledger = ClickHouseLedger(self.database)
+        self.log = KafkaLog(self.settings.kafka_bootstrap)
+
+    @property
+    def samples(self) -> Path:
+        """The folder of events that the main job loads."""
+        return self.settings.samples_dir or project_root() / "data" / "samples"
+
+    def migrate(self) -> list[Migration]:
+        """Bring the schema up to date; returns what was applied now."""
+        return migrate(read_migrations(asset("clickhouse/migrations")), self.database)
+
+    def create_topics(self) -> list[TopicChange]:
+        """Make Kafka's topics equal to `kafka/topics.yaml`."""
+        admin = KafkaTopics(self.settings.kafka_bootstrap)
+        return list(apply_topics(load_topics(asset("kafka/topics.yaml")), admin))
+
+    def load_sample(self, stream: str, shift_to_now: bool, tell: Callable[[int], None] = lambda _sent: None) -> Loaded:
+        """Load the file of one stream from the folder of samples.
+
+        The bundled samples are moved to now where `shift_to_now` says so; files of the user's own never are.
+        """
+        shift = timedelta(0)
+        if shift_to_now and self.settings.samples_dir is None:
+            shift = samples_shift(self.samples, self.database, self.clock)
+        return load_file(STREAMS[stream], find_files(self.samples)[stream], self.log, self.ledger, shift, tell)
+
+    def load(self, stream: str, path: Path, tell: Callable[[int], None] = lambda _sent: None) -> Loaded:
+        """Load one JSONL file as it is."""
+        return load_file(STREAMS[stream], path, self.log, self.ledger, tell=tell)
+
+    def drain(self, stream: str, limits: FlushLimits | None = None) -> Moved:
+        """Store everything that the topic of the stream holds now, exactly once."""
+        return self._ingest(stream).drain(limits or FlushLimits())
+
+    def consume(self, stream: str, limits: FlushLimits, stop: Callable[[], bool]) -> Moved:
+        """Store what comes until `stop()`."""
+        return self._ingest(stream).run(limits, stop)
+
+    def reconcile(self, stream: str) -> list[PartitionBooks]:
+        """Prove that what Kafka handed out stands in the tables."""
+        return reconcile(STREAMS[stream], self.log, self.database, self.clock)
+
+    def build(self, limits: BuildLimits, tell: Callable[[PlanDone], None] = lambda _done: None) -> Built:
+        """Build facts and aggregates from what is staged."""
+        return Build(self.database, self.clock, limits).run(tell)
+
+    def update_dimension(self, name: str) -> int:
+        """Write `dim_users` or `dim_geo` anew; returns its rows."""
+        return update_dimension(name, self.database)
+
+    def check(self, kinds: Iterable[CheckKind], run_id: str) -> list[CheckResult]:
+        """Run the quality checks of these kinds and keep the results."""
+        return run_checks(read_checks(asset("clickhouse/sql/quality"), kinds), run_id, self.database, self.clock)
+
+    def optimize(self) -> int:
+        """Merge crowded days for a bounded time."""
+        return optimize_tables(self.database, self.clock)
+
+    def clear_staging(self, dry_run: bool = False) -> Cleared:
+        """Drop staged days that are built and old."""
+        return clear_staging(self.database, self.clock, dry_run=dry_run)
+
+    def summary(self) -> Summary:
+        """Rows per stage, tables and the latest verdicts."""
+        return summarize(self.log, self.database)
+
+    def _ingest(self, stream: str) -> Ingest:
+        return Ingest(STREAMS[stream], self.log, self.ledger, self.clock)

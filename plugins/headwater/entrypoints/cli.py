@@ -1,0 +1,33 @@
+"""The command `headwater`: the local stack, the pipeline's steps by hand, and questions to the warehouse."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from headwater.entrypoints.commands import demo, events, pipeline, query, run, stack
+from headwater.errors import HeadwaterError
+
+app = typer.Typer(
+    name="headwater",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Clickstream analytics on your own machine: Kafka → ClickHouse → facts and aggregates, under Airflow.\n\n"
+    "Start with `headwater demo`. It starts the platform, runs the pipeline and says where to look.",
+)
+
+for module in (demo, stack, run, pipeline, query, events):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command; errors of ours become one message on stderr and their exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except HeadwaterError as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,179 @@
+"""The pipeline's steps by hand: what a person runs here is what Airflow runs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headwater.app.build import BuildLimits
+from headwater.app.check import demand
+from headwater.app.ingest import Moved
+from headwater.bootstrap import Platform
+from headwater.contracts.streams import STREAMS
+from headwater.core.checks import CheckKind
+from headwater.entrypoints.commands.output import AsJson, console, progress, show_json, show_table
+from headwater.errors import FixSettings
+from headwater.ports import FlushLimits
+
+StreamNames = Annotated[
+    list[str] | None, typer.Option("--stream", "-s", help=f"Only this stream; repeatable. Of: {', '.join(STREAMS)}.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (migrate, topics, load, consume, build, check, verify):
+        app.command(rich_help_panel="Pipeline")(command)
+
+
+def migrate() -> None:
+    """Bring ClickHouse's schema up to date with `clickhouse/migrations`. Repeating it changes nothing."""
+    applied = Platform().migrate()
+    for migration in applied:
+        console.print(f"applied {migration.number:04d}_{migration.name}")
+    if not applied:
+        console.print("The schema is up to date.")
+
+
+def topics() -> None:
+    """Create the topics of `kafka/topics.yaml` and bring their settings up to date."""
+    changes = Platform().create_topics()
+    show_table("", ["topic", "outcome", "changes"], [(c.topic, c.action, c.detail) for c in changes])
+
+
+def load(
+    files: Annotated[list[Path], typer.Argument(help="JSONL files, also .gz and .zst.", exists=True, dir_okay=False)],
+    stream: Annotated[
+        str | None, typer.Option("--stream", "-s", help="Stream of the files, where their names do not begin with it.")
+    ] = None,
+) -> None:
+    """Send JSONL files to Kafka, line by line, as they are.
+
+    The stream is read off the name: `browser_events.jsonl.gz` is of the stream browser. Loading a file again adds
+    nothing to the facts.
+    """
+    chosen = [(path, _stream_of(path, stream)) for path in files]
+    platform = Platform()
+    with progress.status("Loading …") as status:
+        loaded = [
+            platform.load(name, path, tell=lambda sent, path=path: status.update(f"{path.name}: {sent:,} messages"))  # type: ignore[misc]
+            for path, name in chosen
+        ]
+    show_table(
+        "",
+        ["file", "stream", "sent", "rejected"],
+        [(each.path, each.stream, each.sent, each.rejected) for each in loaded],
+    )
+
+
+def _stream_of(path: Path, stream: str | None) -> str:
+    name = stream or next((s for s in STREAMS if path.name.startswith(s)), None)
+    if name is None or name not in STREAMS:
+        raise FixSettings(f"{path.name} does not say its stream. Add --stream, one of {', '.join(STREAMS)}.")
+    return name
+
+
+def consume(
+    stream: StreamNames = None,
+    drain: Annotated[bool, typer.Option("--drain", help="Store what the topics hold now, then stop.")] = False,
+) -> None:
+    """Store messages in ClickHouse as they come, exactly once, until Ctrl-C or SIGTERM.
+
+    Any number of these may run, also beside the DAG `streaming_to_clickhouse`.
+    """
+    names = _known(stream)
+    if drain:
+        moved = [Platform().drain(name) for name in names]
+    else:
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        progress.print(f"Consuming {', '.join(names)}. Ctrl-C stops.")
+        with ThreadPoolExecutor(len(names)) as pool:
+            running = [pool.submit(_consume_one, name, stopping) for name in names]
+        moved = [future.result() for future in running]
+    show_table(
+        "", ["stream", "messages", "staged", "dead letters", "lost", "repairs"],
+        [(m.stream, m.messages, m.staged, m.dead_letters, m.lost, m.repairs) for m in moved],
+    )  # fmt: skip
+
+
+def _consume_one(name: str, stopping: threading.Event) -> Moved:
+    """One member for one stream; when it fails the others stop too, so that the supervisor starts all anew."""
+    try:
+        return Platform().consume(name, FlushLimits(), stopping.is_set)
+    finally:
+        stopping.set()
+
+
+def _known(names: list[str] | None) -> list[str]:
+    unknown = [name for name in names or () if name not in STREAMS]
+    if unknown:
+        raise FixSettings(f"There is no stream {', '.join(unknown)}. There are: {', '.join(STREAMS)}.")
+    return names or list(STREAMS)
+
+
+def build(
+    grace_minutes: Annotated[
+        float, typer.Option(min=0, help="How long an event waits for its parts before it is built without them.")
+    ] = 15,
+) -> None:
+    """Build facts and aggregates from what is staged. Repeating it, or running two at once, changes nothing."""
+    platform = Platform()
+    with progress.status("Building …") as status:
+        built = platform.build(
+            BuildLimits(grace_s=int(grace_minutes * 60)),
+            tell=lambda done: status.update(f"plan {done.plan}: {done.facts:,} facts"),
+        )
+        for name in ("dim_users", "dim_geo"):
+            platform.update_dimension(name)
+    show_table(
+        "", ["plan", "taken", "waited", "facts", "incomplete", "repeats", "conflicts", "waiting"],
+        [
+            (d.plan, d.taken, d.was_waiting, d.facts, d.incomplete, d.repeats, d.conflicts, d.waiting)
+            for d in built.plans
+        ],
+    )  # fmt: skip
+
+
+def check(
+    kind: Annotated[list[CheckKind] | None, typer.Option("--kind", "-k", help="Only this kind; repeatable.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the quality checks; exit code 1 when one of severity `fail` finds something."""
+    platform = Platform()
+    results = platform.check(kind or list(CheckKind), f"manual__{platform.clock.now():%Y-%m-%dT%H:%M:%S.%f}")
+    if as_json:
+        show_json(
+            [
+                {"check": r.check.name, "kind": r.check.kind, "passed": r.passed, "offending": r.offending}
+                for r in results
+            ]
+        )
+    else:
+        verdicts = ["ok" if r.passed else r.check.severity.value.upper() for r in results]
+        show_table(
+            "", ["verdict", "kind", "check", "offending"],
+            [(v, r.check.kind.value, r.check.name, r.offending) for v, r in zip(verdicts, results, strict=True)],
+        )  # fmt: skip
+    demand(results)
+
+
+def verify() -> None:
+    """Prove the invariants on the running platform, one line each; exit code 1 when one does not hold."""
+    platform = Platform()
+    for name in STREAMS:
+        books = platform.reconcile(name)
+        rows = sum(b.staged + b.dead_letters + b.heartbeats for b in books)
+        messages = sum(b.messages for b in books)
+        console.print(f"ok    I1 conservation of {name}: {messages:,} messages = {rows:,} rows in the tables")
+    run_id = f"verify__{platform.clock.now():%Y-%m-%dT%H:%M:%S.%f}"
+    results = platform.check([CheckKind.DUPLICATES, CheckKind.REFERENTIAL_INTEGRITY, CheckKind.CONSISTENCY], run_id)
+    for result in results:
+        console.print(result.describe())
+    demand(results)

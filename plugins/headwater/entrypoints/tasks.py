@@ -1,0 +1,250 @@
+"""The tasks of the DAGs: each calls one use case, logs a short table of what was done, and returns its counts.
+
+Airflow runs every task in a process of its own, so the use cases are imported when a task runs: DAG files stay cheap
+to parse.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.sdk import Connection, get_current_context, task
+from airflow.sdk.exceptions import AirflowNotFoundException
+from pydantic import SecretStr
+
+from headwater.core.checks import CheckKind
+
+if TYPE_CHECKING:
+    from headwater.bootstrap import Platform
+
+log_ = logging.getLogger(__name__)
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "headwater",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=2),
+    "execution_timeout": timedelta(minutes=30),
+}
+
+
+@task
+def create_kafka_topics() -> dict[str, str]:
+    """Bring the schema and Kafka's topics up to date."""
+    platform = _platform()
+    rows = [("schema", f"{m.number:04d}_{m.name}", "applied") for m in platform.migrate()]
+    changes = platform.create_topics()
+    rows += [("topic", change.topic, f"{change.action} {change.detail}".strip()) for change in changes]
+    _table("what", "name", "outcome", rows=rows)
+    return {change.topic: change.action for change in changes}
+
+
+@task
+def load_events(stream: str) -> dict[str, Any]:
+    """Send the lines of one file to its topic."""
+    shift_to_now = bool(_params().get("shift_to_now", True))
+    loaded = _platform().load_sample(stream, shift_to_now, tell=lambda sent: log_.info("%d messages sent", sent))
+    _table("file", "sent", "rejected", "bytes", rows=[(loaded.path, loaded.sent, loaded.rejected, loaded.size_bytes)])
+    return {"stream": loaded.stream, "sent": loaded.sent, "rejected": loaded.rejected}
+
+
+@task
+def verify_data_load(loads: Sequence[Mapping[str, Any]]) -> None:
+    """Kafka holds at least what the load was told it had taken."""
+    platform = _platform()
+    in_kafka = {row.stream: row.in_kafka or 0 for row in platform.summary().streams}
+    _table(
+        "stream", "sent now", "rejected", "in Kafka",
+        rows=[(load["stream"], load["sent"], load["rejected"], in_kafka[load["stream"]]) for load in loads],
+    )  # fmt: skip
+    short = [load["stream"] for load in loads if in_kafka[load["stream"]] < load["sent"]]
+    if short:
+        raise ValueError(f"Kafka holds fewer messages than were acknowledged for {short}. Run the DAG again.")
+
+
+@task
+def consume_events(stream: str) -> dict[str, Any]:
+    """Store everything that the topic holds now, exactly once."""
+    moved = _platform().drain(stream)
+    _table(
+        "stream", "messages", "staged", "dead letters", "heartbeats", "lost", "repairs", "claims",
+        rows=[(
+            moved.stream, moved.messages, moved.staged, moved.dead_letters, moved.heartbeats, moved.lost,
+            moved.repairs, moved.claims,
+        )],
+    )  # fmt: skip
+    return {"stream": moved.stream, "messages": moved.messages, "dead_letters": moved.dead_letters}
+
+
+@task
+def validate_ingestion(streams: Sequence[str]) -> None:
+    """Prove that every message stands in the tables once."""
+    platform = _platform()
+    books = [book for stream in streams for book in platform.reconcile(stream)]
+    _table(
+        "topic", "partition", "end", "claimed to", "messages", "staged", "dead letters", "lost", "lag",
+        rows=[
+            (b.topic, b.partition, b.end, b.claimed_to, b.messages, b.staged, b.dead_letters, b.lost, b.lag)
+            for b in books
+        ],
+    )  # fmt: skip
+    for row in platform.summary().dead_letters:
+        log_.warning(
+            "%s events of %s are dead letters: %s in %r, first at %s",
+            row["events"], row["stream"], row["reason"], row["field"], row["first_at"],
+        )  # fmt: skip
+
+
+@task
+def build_fact_events() -> dict[str, int]:
+    """Carry out plans until everything staged is built or waits for its parts."""
+    from headwater.app.build import BuildLimits
+
+    params = _params()
+    limits = BuildLimits(
+        rows_per_topic=int(params.get("rows_per_plan", BuildLimits().rows_per_topic)),
+        grace_s=int(float(params.get("grace_minutes", BuildLimits().grace_s / 60)) * 60),
+    )
+    built = _platform().build(limits, tell=lambda done: log_.info("plan %d: %d facts", done.plan, done.facts))
+    _table(
+        "plan", "taken", "waited", "facts", "incomplete", "repeats", "conflicts", "waiting",
+        rows=[
+            (d.plan, d.taken, d.was_waiting, d.facts, d.incomplete, d.repeats, d.conflicts, d.waiting)
+            for d in built.plans
+        ],
+    )  # fmt: skip
+    return {"plans": len(built.plans), "facts": built.facts}
+
+
+@task
+def update_dim_users() -> int:
+    """Write `dim_users` anew."""
+    return _update_dimension("dim_users")
+
+
+@task
+def update_dim_geo() -> int:
+    """Write `dim_geo` anew."""
+    return _update_dimension("dim_geo")
+
+
+@task
+def optimize_tables() -> int:
+    """Merge crowded days for a bounded time."""
+    merged = _platform().optimize()
+    _table("merged partitions", rows=[(merged,)])
+    return merged
+
+
+@task
+def verify_dwh_layer() -> None:
+    """The invariants of the warehouse hold after the build."""
+    _check([CheckKind.DUPLICATES, CheckKind.CONSISTENCY])
+
+
+@task
+def clear_staging_old_data() -> int:
+    """Drop staged days that are built and old."""
+    cleared = _platform().clear_staging()
+    _table("table", "rows cleared", rows=list(cleared.tables.items()) or [("(nothing is old enough)", 0)])
+    return cleared.rows
+
+
+@task
+def run_check(kind: str) -> int:
+    """Run the quality checks of one kind."""
+    return _check([CheckKind(kind)])
+
+
+@task(trigger_rule="all_done", retries=0)
+def generate_quality_report() -> None:
+    """Tell the outcome of every check of this run; fails when a check of severity `fail` found something."""
+    rows = _platform().database.rows("ops/quality_report", run_id=_run_id())
+    _table(
+        "verdict", "kind", "check", "offending",
+        rows=[
+            ("ok" if r["passed"] else r["severity"].upper(), r["kind"], r["check_name"], r["offending"]) for r in rows
+        ],
+    )  # fmt: skip
+    for row in rows:
+        if not row["passed"]:
+            log_.warning("%s: %s First rows: %s", row["check_name"], row["help"], row["sample"])
+    failing = [row["check_name"] for row in rows if not row["passed"] and row["severity"] == "fail"]
+    if failing or not rows:
+        raise ValueError(f"Quality checks failed: {', '.join(failing) or 'none has run'}.")
+    log_.info("%d checks, none failed", len(rows))
+
+
+def _check(kinds: Sequence[CheckKind]) -> int:
+    from headwater.app.check import demand
+
+    results = _platform().check(kinds, _run_id())
+    for result in results:
+        log_.log(logging.INFO if result.passed else logging.WARNING, result.describe())
+    _table(
+        "check", "verdict", "offending",
+        rows=[
+            (r.check.name, "ok" if r.passed else r.check.severity.value.upper(), r.offending) for r in results
+        ],
+    )  # fmt: skip
+    demand(results)
+    return len(results)
+
+
+def _update_dimension(name: str) -> int:
+    rows = _platform().update_dimension(name)
+    _table("table", "rows", rows=[(f"analytics.{name}", rows)])
+    return rows
+
+
+def _platform() -> Platform:
+    from headwater.bootstrap import Platform
+    from headwater.settings import load_settings
+
+    return Platform(load_settings().model_copy(update=_of_connections()))
+
+
+def _of_connections() -> dict[str, Any]:
+    """Settings of `clickhouse_default` and `kafka_default`, which override those of the environment."""
+    changes: dict[str, Any] = {}
+    clickhouse = _connection("clickhouse_default")
+    if clickhouse is not None and clickhouse.host:
+        login = f"{quote(clickhouse.login or '', safe='')}:{quote(clickhouse.password or '', safe='')}"
+        changes["clickhouse_url"] = SecretStr(f"http://{login}@{clickhouse.host}:{clickhouse.port or 8123}/")
+    kafka = _connection("kafka_default")
+    if kafka is not None and "bootstrap.servers" in kafka.extra_dejson:
+        changes["kafka_bootstrap"] = kafka.extra_dejson["bootstrap.servers"]
+    return changes
+
+
+def _connection(name: str) -> Connection | None:
+    try:
+        found: Connection = Connection.get(name)
+        return found
+    except AirflowNotFoundException:
+        return None
+
+
+def _params() -> Mapping[str, Any]:
+    return dict(get_current_context()["params"])
+
+
+def _run_id() -> str:
+    return str(get_current_context()["run_id"])
+
+
+def _table(*heads: str, rows: Sequence[Sequence[object]]) -> None:
+    """Log a table with aligned columns."""
+    cells = [list(heads), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    for row in cells:
+        log_.info("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

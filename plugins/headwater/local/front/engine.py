@@ -1,0 +1,151 @@
+"""The embedded engine: opened once per process, with a fresh connection for every request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import chdb
+
+from headwater.local.front.problems import EngineProblem
+
+# Where the embedded engine starts from other defaults than the server does.
+SERVER_DEFAULTS: Mapping[str, str] = {
+    "implicit_select": "0",
+    "allow_introspection_functions": "0",
+    "storage_file_read_method": "pread",
+    "session_timezone": "UTC",
+}
+
+
+@dataclass
+class Counts:
+    """What one statement read and wrote."""
+
+    read_rows: int = 0
+    read_bytes: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
+    result_rows: int = 0
+    result_bytes: int = 0
+    elapsed_s: float = 0.0
+
+    def add(self, result: Any) -> None:
+        """Add the counts of one (partial) result of the engine."""
+        self.read_rows += result.storage_rows_read()
+        self.read_bytes += result.storage_bytes_read()
+        self.written_rows += result.rows_written()
+        self.written_bytes += result.bytes_written()
+        self.result_rows += result.rows_read()
+        self.result_bytes += result.size()
+        self.elapsed_s += result.elapsed()
+
+
+class Connection:
+    """One session of the engine. Not for two threads at once."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
+    def run(self, sql: str, output_format: str = "TabSeparated", params: Mapping[str, str] | None = None) -> Any:
+        """Run a statement to its end; returns the engine's result object."""
+        try:
+            return self._native.query(sql, output_format, params=dict(params or {}))
+        except (RuntimeError, chdb.ChdbError) as error:
+            raise EngineProblem(str(error)) from None
+
+    def text(self, sql: str, params: Mapping[str, str] | None = None) -> str:
+        """The answer of a small statement, one column and row as raw text."""
+        return str(self.run(sql, "TabSeparatedRaw", params).bytes().decode()).removesuffix("\n")
+
+    def stream(self, sql: str, output_format: str, params: Mapping[str, str], counts: Counts) -> Iterator[bytes]:
+        """Blocks of the answer as they are made; closing the iterator cancels the query."""
+        try:
+            result = self._native.send_query(sql, output_format, params=dict(params))
+            try:
+                for part in result:
+                    counts.add(part)
+                    yield part.bytes()
+            finally:
+                result.close()
+        except (RuntimeError, chdb.ChdbError) as error:
+            raise EngineProblem(str(error)) from None
+
+    def classify(self, sql: str) -> tuple[str, int]:
+        """The engine's own class of a text (READ_ONLY, MUTATING, …) and how many statements it holds."""
+        verdict = self._native._conn.classify_query(sql)  # noqa: SLF001 - the wrapper has no public way to it
+        return verdict["query_class"].name, int(verdict["statement_count"])
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Change settings of this connection; unknown names are the engine's error 115."""
+        if settings:
+            self.run("SET " + ", ".join(f"{quoted_name(name)} = {literal(value)}" for name, value in settings.items()))
+
+    def use(self, database: str) -> None:
+        """Look unqualified names up in `database`."""
+        self.run(f"USE {quoted_name(database)}")
+
+    def close(self) -> None:
+        """Give the session back."""
+        self._native.close()
+
+
+@dataclass
+class Engine:
+    """The engine on one data folder; the lock of the folder is the engine's own."""
+
+    data_dir: Path
+    config_file: Path
+    _keep: Any = field(default=None, repr=False)
+
+    def open(self) -> None:
+        """Open the folder and answer one query; raises `EngineProblem` when it is locked or damaged."""
+        try:
+            self._keep = chdb.connect(self._address())
+        except (RuntimeError, chdb.ChdbError) as error:
+            raise EngineProblem(str(error)) from None
+        Connection(self._keep).text("SELECT 1")
+
+    def connect(self) -> Connection:
+        """A fresh connection with the server's defaults."""
+        return Connection(chdb.connect(self._address()))
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A fresh connection for one piece of work."""
+        connection = self.connect()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Flush and release the folder."""
+        if self._keep is not None:
+            self._keep.close()
+            self._keep = None
+
+    def _address(self) -> str:
+        return f"{self.data_dir}?config-file={self.config_file}"
+
+
+def literal(value: str) -> str:
+    """A string literal of SQL."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """A quoted identifier of SQL."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def enter_private_folder(folder: Path) -> None:
+    """Work in an empty folder: the engine loads `./config.xml` and shows the files around it as tables."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in folder.iterdir():
+        left.unlink()
+    os.chdir(folder)

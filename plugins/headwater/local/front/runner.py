@@ -1,0 +1,182 @@
+"""Run one statement on one connection: choose how its answer leaves the engine, and bound what it holds in memory."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from headwater.local.front.engine import Connection, Counts
+from headwater.local.front.problems import Problem
+from headwater.local.front.spool import Spool, Spooled
+from headwater.local.front.statement import DataInsert, OwnFile, first_word, split_output, tail_format
+
+# Each block of these is complete in itself, so that the blocks of the engine can be sent one after the other.
+_BLOCKWISE = {
+    "Native", "TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "Raw", "CSV", "RowBinary", "Null",
+    "JSONEachRow", "JSONLines", "NDJSON", "JSONCompactEachRow", "JSONStringsEachRow", "JSONCompactStringsEachRow",
+}  # fmt: skip
+_NEEDS_WHOLE = re.compile(r"totals|extremes|array_of_rows", re.IGNORECASE)
+_FILE_PIECE_BYTES = 1 << 20
+
+
+@dataclass
+class Answer:
+    """The result of a statement: its format and the pieces of its body."""
+
+    format: str
+    counts: Counts
+    pieces: Iterator[bytes] = field(default_factory=lambda: iter(()))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One statement with what belongs to it."""
+
+    sql: str
+    default_format: str
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rows: Spooled | None = None
+    insert: DataInsert | None = None
+
+
+def run(connection: Connection, job: Job, spool: Spool) -> Answer:
+    """Run the job; the pieces of the answer are read later, on the same connection."""
+    if job.insert is not None and job.rows is not None:
+        return _finished(connection, job.insert.reading(str(job.rows.path)), job)
+    kind, count = connection.classify(job.sql)
+    if count > 1:
+        raise Problem(62, "Syntax error (Multi-statements are not allowed)")
+    if count == 0:
+        canonical(connection, job.sql)
+        raise Problem(62, "Syntax error: the statement cannot be parsed")
+    if kind != "READ_ONLY":
+        _forbid_files(connection, job.sql)
+        return _finished(connection, job.sql, job)
+    return _read(connection, job, spool)
+
+
+def canonical(connection: Connection, sql: str) -> str:
+    """The statement in the engine's own formatting: no comments, one spelling; raises its syntax error."""
+    return _canonical(connection, sql)
+
+
+@lru_cache(maxsize=256)
+def _canonical_cached(sql: str) -> list[str]:
+    return []
+
+
+def _canonical(connection: Connection, sql: str) -> str:
+    known = _canonical_cached(sql) if len(sql) < 8192 else []
+    if not known:
+        known.append(connection.text("SELECT formatQuerySingleLine({sql:String})", {"sql": escaped(sql)}))
+    return known[0]
+
+
+def escaped(text: str) -> str:
+    """A string as the engine reads values of parameters."""
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+
+
+def _forbid_files(connection: Connection, sql: str) -> None:
+    lowered = sql.lower()
+    if "outfile" not in lowered and "infile" not in lowered:
+        return
+    text = canonical(connection, sql)
+    try:
+        split_output(text)
+    except OwnFile:
+        raise Problem(497, "INTO OUTFILE works in a client, not through HTTP") from None
+    if re.search(r"\bFROM INFILE\b", text):
+        raise Problem(497, "FROM INFILE works in a client, not through HTTP")
+
+
+def _finished(connection: Connection, sql: str, job: Job) -> Answer:
+    result = connection.run(sql, job.default_format, job.params)
+    counts = Counts()
+    counts.add(result)
+    body = result.bytes()
+    counts.result_rows = counts.result_rows if body else 0
+    return Answer(tail_format(sql) or job.default_format, counts, iter((body,) if body else ()))
+
+
+def _read(connection: Connection, job: Job, spool: Spool) -> Answer:
+    sql, named = job.sql, tail_format(job.sql)
+    lowered = sql.lower()
+    if "outfile" in lowered or (named is None and "format" in lowered):
+        try:
+            _, named = split_output(canonical(connection, sql))
+        except OwnFile:
+            raise Problem(497, "INTO OUTFILE works in a client, not through HTTP") from None
+    chosen = named or job.default_format
+    counts = Counts()
+    if first_word(sql) not in {"SELECT", "WITH", "(", "FROM"}:
+        return _finished(connection, sql, replace(job, default_format=chosen))
+    if chosen in _BLOCKWISE and not _NEEDS_WHOLE.search(sql):
+        return Answer(chosen, counts, _blocks(connection, job, chosen, counts))
+    return _through_file(connection, job, chosen, counts, spool)
+
+
+def _blocks(connection: Connection, job: Job, chosen: str, counts: Counts) -> Iterator[bytes]:
+    empty = True
+    for block in connection.stream(job.sql, chosen, job.params, counts):
+        empty = False
+        yield block
+    if empty and chosen == "Native":
+        yield _empty_native(connection, job)
+
+
+def _through_file(connection: Connection, job: Job, chosen: str, counts: Counts, spool: Spool) -> Answer:
+    text, _ = split_output(canonical(connection, job.sql))
+    spooled = spool.create()
+    try:
+        spooled.seal()
+        target = f" INTO OUTFILE '{spooled.path}' TRUNCATE FORMAT {chosen}"
+        head, settings = _before_trailing_settings(text)
+        counts.add(connection.run(f"{head}{target}{settings}", chosen, job.params))
+        counts.result_bytes = spooled.path.stat().st_size
+    except BaseException:
+        spool.remove(spooled)
+        raise
+    return Answer(chosen, counts, _file_pieces(spooled, spool))
+
+
+def _before_trailing_settings(text: str) -> tuple[str, str]:
+    return text, ""
+
+
+def _file_pieces(spooled: Spooled, spool: Spool) -> Iterator[bytes]:
+    try:
+        descriptor = os.open(spooled.path, os.O_RDONLY)
+        spool.remove(spooled)
+        try:
+            while piece := os.read(descriptor, _FILE_PIECE_BYTES):
+                yield piece
+        finally:
+            os.close(descriptor)
+    finally:
+        spool.remove(spooled)
+
+
+def _empty_native(connection: Connection, job: Job) -> bytes:
+    """A block without rows, which tells the client the columns of an empty result."""
+    text, _ = split_output(canonical(connection, job.sql))
+    described = connection.run(f"DESCRIBE TABLE ({text})", "JSONCompactEachRow", job.params)
+    import json
+
+    columns = [json.loads(line)[:2] for line in described.bytes().splitlines()]
+    block = _varint(len(columns)) + _varint(0)
+    for name, kind in columns:
+        block += _varint(len(name.encode())) + name.encode() + _varint(len(kind.encode())) + kind.encode()
+    return block
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

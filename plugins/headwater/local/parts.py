@@ -1,0 +1,158 @@
+"""The parts of the stack: what each one runs, needs and listens on, and how it shows that it works."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+
+from headwater.local import airflow, kafka, objects, postgres
+from headwater.local.credentials import BUCKET, STACK_VARIABLES, Credentials, clickhouse_file
+from headwater.local.guard import PART_VARIABLE, STACK_VARIABLE, Job
+from headwater.local.jars import class_path
+from headwater.local.layout import Layout, Ports
+
+DATABASE_STEP = "airflow-db"
+_FOREIGN = ("AIRFLOW", "PYTHON", "SUPERVISOR", "KAFKA", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+
+
+def _nothing() -> None:
+    """Most parts need no preparation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One supervised program."""
+
+    name: str
+    job: Job
+    healthy: Callable[[], bool]
+    needs: tuple[str, ...] = ()
+    # Ports by the name of their setting.
+    ports: Mapping[str, int] = field(default_factory=dict)
+    prepare: Callable[[], None] = _nothing
+    start_timeout_s: float = 120.0
+
+
+def all_parts(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, ...]:
+    """Every part of the stack, in the order in which they are shown."""
+    node = kafka.Node(layout.home / "kafka", ports.kafka, ports.kafka_controller)
+    return (
+        Part(
+            "postgres",
+            _job(layout, "postgres", postgres.command(layout.postgres_data, layout.runtime), stop_signal="INT"),
+            healthy=lambda: postgres.answers(layout.runtime),
+        ),
+        Part(
+            "kafka",
+            _job(layout, "kafka", kafka.command(node)),
+            healthy=lambda: kafka.answers(node.bootstrap),
+            ports={"kafka": ports.kafka, "kafka_controller": ports.kafka_controller},
+            prepare=lambda: kafka.prepare(node, class_path(layout.cache)),
+        ),
+        Part(
+            "clickhouse",
+            _job(layout, "clickhouse", _front(layout, ports), grace_s=30),
+            healthy=lambda: _selects(ports, secrets),
+            ports={"clickhouse": ports.clickhouse},
+        ),
+        Part(
+            "s3",
+            _job(layout, "s3", objects.command(ports.s3, BUCKET), grace_s=5),
+            healthy=lambda: objects.answers(ports.s3, BUCKET),
+            ports={"s3": ports.s3},
+        ),
+        *_airflow(layout, ports, secrets),
+    )
+
+
+def database_job(layout: Layout, ports: Ports, secrets: Credentials) -> Job:
+    """The run-once job that brings Airflow's tables up to date."""
+    variables = airflow.environment(layout, ports, secrets)
+    return _job(layout, DATABASE_STEP, airflow.command("db", "migrate"), variables=variables)
+
+
+def base_environment(layout: Layout, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What programs of the stack inherit of the caller's shell.
+
+    Left out: variables of other Airflows, Pythons and supervisors, and what this stack's own `stack.env` says.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_FOREIGN) and name not in STACK_VARIABLES
+    }
+    return {
+        **kept,
+        "PYTHONUNBUFFERED": "1",
+        "HEADWATER_HOME": str(layout.home),
+        STACK_VARIABLE: str(layout.home),
+        **(variables or {}),
+    }
+
+
+def _airflow(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, ...]:
+    variables = airflow.environment(layout, ports, secrets)
+    port = {"airflow": ports.airflow}
+    programs: Mapping[str, tuple[str, ...]] = {
+        "airflow-api": ("api-server", "--host", "127.0.0.1", "--port", str(ports.airflow), "--workers", "1"),
+        "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
+        "airflow-processor": ("dag-processor",),
+        "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
+    }
+
+    def healthy(name: str) -> Callable[[], bool]:
+        return lambda: airflow.heartbeats(ports).get(name, False)
+
+    return tuple(
+        Part(
+            name,
+            # A task that runs at the stop gets the time to be told so.
+            _job(layout, name, airflow.command(*words), variables=variables, grace_s=15),
+            healthy=healthy(name),
+            needs=(DATABASE_STEP,),
+            ports=port if name == "airflow-api" else {},
+        )
+        for name, words in programs.items()
+    )
+
+
+def _job(
+    layout: Layout,
+    name: str,
+    command: tuple[str, ...],
+    *,
+    stop_signal: str = "TERM",
+    grace_s: float = 20.0,
+    variables: Mapping[str, str] | None = None,
+) -> Job:
+    return Job(
+        command=command,
+        part=name,
+        state=str(layout.run / f"{name}.json"),
+        folder=str(layout.run),
+        environment={PART_VARIABLE: name, **(variables or {})},
+        stop_signal=stop_signal,
+        grace_s=grace_s,
+    )
+
+
+def _front(layout: Layout, ports: Ports) -> tuple[str, ...]:
+    folder = layout.home / "clickhouse"
+    return (
+        *(sys.executable, "-m", "headwater.local.front"),
+        *("--data-dir", str(folder / "data"), "--spool-dir", str(folder / "spool")),
+        *("--port", str(ports.clickhouse), "--secrets", str(clickhouse_file(layout))),
+    )
+
+
+def _selects(ports: Ports, secrets: Credentials) -> bool:
+    url = secrets.clickhouse_url("owner", ports)
+    try:
+        answer = httpx.post(url, content=b"SELECT 1 FORMAT TabSeparated", timeout=5)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.OK and answer.text.strip() == "1"
