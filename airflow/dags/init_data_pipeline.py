@@ -2,7 +2,8 @@
 
 Creates the schema and the topics, then sends the four files `<stream>_events.jsonl` of `HEADWATER_SAMPLES_DIR`
 (default: the bundled samples) to their topics, line by line, as they are. Nothing is judged here: the engine does that
-when `streaming_to_clickhouse` runs. Loading the same files again adds nothing to the facts.
+when `streaming_to_clickhouse` runs. A file that was loaded before is skipped; sent again on purpose it adds nothing to
+the facts.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ with DAG(
             True,
             type="boolean",
             description="Move the bundled samples so that their newest event is recent. Your own files never move.",
-        )
+        ),
+        "load_again": Param(
+            False,
+            type="boolean",
+            description="Send files again though the same content was loaded before. Facts count each event once.",
+        ),
     },
 ):
     loads = [

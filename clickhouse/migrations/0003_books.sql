@@ -58,6 +58,23 @@ ORDER BY (stream, origin, origin_line)
 TTL toDateTime(rejected_at) + INTERVAL 90 DAY
 SETTINGS non_replicated_deduplication_window = 1000000;
 
+-- One row per file or object that was sent to its topic in whole.
+CREATE TABLE IF NOT EXISTS ops.loaded_objects
+(
+    key        String COMMENT 'Path of the file or key of the object',
+    etag       String COMMENT 'Identity of its content',
+    topic      LowCardinality(String),
+    epoch      UUID COMMENT 'Topic id that it was sent to',
+    variant    String COMMENT 'How the lines were changed on the way, such as a shift of time; empty: not at all',
+    size_bytes UInt64,
+    lines      UInt64 COMMENT 'Messages that Kafka acknowledged',
+    rejects    UInt64 COMMENT 'Lines that were refused before Kafka',
+    loaded_at  DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (topic, key, loaded_at)
+SETTINGS non_replicated_deduplication_window = 100000;
+
 -- One row per numbered plan of the warehouse: everything that decides what a build does.
 CREATE TABLE IF NOT EXISTS ops.plans
 (

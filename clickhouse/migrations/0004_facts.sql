@@ -287,8 +287,8 @@ CREATE TABLE IF NOT EXISTS ops.geo_days
     geo_id          UInt64,
     geo_country     LowCardinality(String),
     geo_region_name LowCardinality(String),
-    geo_latitude    Nullable(Float64),
-    geo_longitude   Nullable(Float64),
+    geo_latitude    SimpleAggregateFunction(any, Nullable(Float64)),
+    geo_longitude   SimpleAggregateFunction(any, Nullable(Float64)),
     geo_timezone    LowCardinality(String),
     events          SimpleAggregateFunction(sum, UInt64)
 )

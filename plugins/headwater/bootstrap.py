@@ -14,7 +14,7 @@ from headwater.app.build import Build, BuildLimits, Built, PlanDone
 from headwater.app.check import CheckResult, read_checks, run_checks
 from headwater.app.dimensions import update_dimension
 from headwater.app.ingest import Ingest, Moved
-from headwater.app.load import Loaded, find_files, load_file, samples_shift
+from headwater.app.load import Loaded, Loader, find_files
 from headwater.app.migrate import Migration, migrate, read_migrations
 from headwater.app.reconcile import PartitionBooks, reconcile
 from headwater.app.summary import Summary, summarize
@@ -43,6 +43,7 @@ class Platform:
         self.database = ClickHouse(self.settings.clickhouse_url.get_secret_value())
         self.ledger = ClickHouseLedger(self.database)
         self.log = KafkaLog(self.settings.kafka_bootstrap)
+        self._loader = Loader(self.log, self.ledger, self.database, self.clock)
 
     @property
     def samples(self) -> Path:
@@ -58,19 +59,23 @@ class Platform:
         admin = KafkaTopics(self.settings.kafka_bootstrap)
         return list(apply_topics(load_topics(asset("kafka/topics.yaml")), admin))
 
-    def load_sample(self, stream: str, shift_to_now: bool, tell: Callable[[int], None] = lambda _sent: None) -> Loaded:
+    def load_sample(
+        self, stream: str, shift_to_now: bool, again: bool = False, tell: Callable[[int], None] = lambda _sent: None
+    ) -> Loaded:
         """Load the file of one stream from the folder of samples.
 
         The bundled samples are moved to now where `shift_to_now` says so; files of the user's own never are.
         """
         shift = timedelta(0)
         if shift_to_now and self.settings.samples_dir is None:
-            shift = samples_shift(self.samples, self.database, self.clock)
-        return load_file(STREAMS[stream], find_files(self.samples)[stream], self.log, self.ledger, shift, tell)
+            shift = self._loader.samples_shift(self.samples)
+        return self._loader.load(STREAMS[stream], find_files(self.samples)[stream], shift, again, tell)
 
-    def load(self, stream: str, path: Path, tell: Callable[[int], None] = lambda _sent: None) -> Loaded:
-        """Load one JSONL file as it is."""
-        return load_file(STREAMS[stream], path, self.log, self.ledger, tell=tell)
+    def load(
+        self, stream: str, path: Path, again: bool = False, tell: Callable[[int], None] = lambda _sent: None
+    ) -> Loaded:
+        """Load one JSONL file as it is; content that was loaded before is skipped unless `again`."""
+        return self._loader.load(STREAMS[stream], path, again=again, tell=tell)
 
     def drain(self, stream: str, limits: FlushLimits | None = None) -> Moved:
         """Store everything that the topic of the stream holds now, exactly once."""

@@ -145,7 +145,9 @@ def _nest(_stream: Stream, pairs: _Pairs, rng: random.Random) -> None:
     depth = rng.choice([3, 50, 1021, 1022, 1023, 1024, 1500])
     opening, closing = rng.choice([("[", "]"), ('{"a":', "}")])
     core = rng.choice(["1", "[]", "{}", "[ ]", '"["'])
-    pairs.append((rng.choice(["deep", pairs[0][0] if pairs else "deep"]), Written(opening * depth + core + closing * depth)))
+    pairs.append(
+        (rng.choice(["deep", pairs[0][0] if pairs else "deep"]), Written(opening * depth + core + closing * depth))
+    )
 
 
 def _odd_number(_stream: Stream, pairs: _Pairs, rng: random.Random) -> None:
@@ -183,13 +185,16 @@ def _spell(pairs: _Pairs, rng: random.Random) -> bytes:
             return value.text
         spelled = json.dumps(value, ensure_ascii=ascii_only)
         if escape_more and (is_key or isinstance(value, str)):
-            spelled = "".join(f"\\u{ord(c):04x}" if c.isalnum() and c.isascii() and not _escaped(spelled, i) and rng.random() < 0.2 else c for i, c in enumerate(spelled))
+            spelled = "".join(
+                f"\\u{ord(c):04x}"
+                if c.isalnum() and c.isascii() and not _escaped(spelled, i) and rng.random() < 0.2
+                else c
+                for i, c in enumerate(spelled)
+            )
         return spelled
 
     colon, comma = (": ", ", ") if space == "python" else (":", ",")
-    members = [
-        f"{gap()}{text(name, is_key=True)}{gap()}{colon}{gap()}{text(value)}{gap()}" for name, value in pairs
-    ]
+    members = [f"{gap()}{text(name, is_key=True)}{gap()}{colon}{gap()}{text(value)}{gap()}" for name, value in pairs]
     return f"{gap()}{{{comma.join(members)}}}{gap()}".encode()
 
 
@@ -215,13 +220,41 @@ def _drop(raw: bytes, rng: random.Random) -> bytes:
 
 
 def _insert(raw: bytes, rng: random.Random) -> bytes:
-    pieces = [b'"', b"\\", b"\x00", b"\xff", b" ", b",", b":", b"{", b"}", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\n", b'":"', b"null"]
+    pieces = [
+        b'"',
+        b"\\",
+        b"\x00",
+        b"\xff",
+        b" ",
+        b",",
+        b":",
+        b"{",
+        b"}",
+        b"\xef\xbb\xbf",
+        b"\xed\xa0\x80",
+        b"\n",
+        b'":"',
+        b"null",
+    ]
     index = rng.choice([0, len(raw), rng.randrange(len(raw) + 1)])
     return raw[:index] + rng.choice([*pieces, bytes([rng.randrange(256)])]) + raw[index:]
 
 
 def _other_json(raw: bytes, rng: random.Random) -> bytes:
-    whole = [b"", b"null", b"[]", b"{}", b'"text"', b"5", b"true", b"[" + raw + b"]", raw + raw, b" ", b"9" * 30, b"[" * 2000]
+    whole = [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'"text"',
+        b"5",
+        b"true",
+        b"[" + raw + b"]",
+        raw + raw,
+        b" ",
+        b"9" * 30,
+        b"[" * 2000,
+    ]
     return rng.choice(whole)
 
 

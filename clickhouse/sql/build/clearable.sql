@@ -15,7 +15,7 @@ WITH
         GROUP BY topic, epoch, partition
     )
 SELECT toDate(s.ingested_at) AS day, count() AS rows
-FROM {staging:Identifier} AS s
+FROM analytics.{staging:Identifier} AS s
 LEFT JOIN planned AS p ON p.topic = s.topic AND p.epoch = s.epoch AND p.partition = s.partition
 WHERE toDate(s.ingested_at) < toDate({before:DateTime64(3, 'UTC')}) AND toDate(s.ingested_at) < first_waiting_day
 GROUP BY day

@@ -1,2 +1,2 @@
 -- One row: how many rows the table holds.
-SELECT count() AS rows FROM {table:Identifier}
+SELECT count() AS rows FROM analytics.{table:Identifier}

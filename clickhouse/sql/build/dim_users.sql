@@ -1,5 +1,5 @@
 -- One row per known user: first and last event, how many, and the device of the last one.
-INSERT INTO {target:Identifier}
+INSERT INTO analytics.{target:Identifier}
 SELECT
     user_domain_id, (last.1) AS user_custom_id, first_seen, last_seen, total_events, (last.2) AS device_type, (last.3) AS os_name
 FROM

@@ -1,2 +1,2 @@
 -- Drops a shadow that has been exchanged.
-DROP TABLE IF EXISTS {target:Identifier}
+DROP TABLE IF EXISTS analytics.{target:Identifier}

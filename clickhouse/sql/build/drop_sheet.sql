@@ -1,2 +1,2 @@
 -- Drops the rows of one finished plan from a work sheet; nothing reads them again.
-ALTER TABLE {sheet:Identifier} DROP PARTITION {plan:UInt64}
+ALTER TABLE ops.{sheet:Identifier} DROP PARTITION {plan:UInt64}

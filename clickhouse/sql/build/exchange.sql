@@ -1,2 +1,2 @@
 -- Puts the filled shadow in the place of the table, at once.
-EXCHANGE TABLES {target:Identifier} AND {table:Identifier}
+EXCHANGE TABLES analytics.{target:Identifier} AND analytics.{table:Identifier}

@@ -1,4 +1,4 @@
 -- One row per work sheet and waiting set that no plan needs any more.
-SELECT DISTINCT 'ops.matched' AS sheet, plan FROM ops.matched WHERE plan + 1 < {plan:UInt64}
+SELECT DISTINCT 'matched' AS sheet, plan FROM ops.matched WHERE plan + 1 < {plan:UInt64}
 UNION ALL
-SELECT DISTINCT 'ops.waiting' AS sheet, plan FROM ops.waiting WHERE plan + 1 < {plan:UInt64}
+SELECT DISTINCT 'waiting' AS sheet, plan FROM ops.waiting WHERE plan + 1 < {plan:UInt64}

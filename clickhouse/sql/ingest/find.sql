@@ -6,7 +6,7 @@ SELECT
     uniqExact(offset)   AS distinct_offsets
 FROM
 (
-    SELECT 1 AS target, offset FROM {staging:Identifier}
+    SELECT 1 AS target, offset FROM analytics.{staging:Identifier}
     WHERE epoch = {epoch:UUID} AND partition = {partition:UInt32} AND offset >= {from_offset:UInt64} AND offset < {to_offset:UInt64}
     UNION ALL
     SELECT 2, offset FROM ops.dead_letters

@@ -24,7 +24,7 @@ WITH
         SELECT partition, count() AS rows, uniqExact(offset) AS offsets
         FROM
         (
-            SELECT partition, offset FROM {staging:Identifier}
+            SELECT partition, offset FROM analytics.{staging:Identifier}
             WHERE epoch = {epoch:UUID} AND ingested_at >= {since:DateTime64(3, 'UTC')}
             UNION ALL
             SELECT partition, offset FROM ops.dead_letters

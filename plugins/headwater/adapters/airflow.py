@@ -18,6 +18,8 @@ from headwater.settings import Settings
 
 _RETRY_BUDGET_S = 30
 _TIMEOUT_S = 15.0
+_OWN_GROUPS = ("::group::Log message source", "::group::Pre Execute", "::group::Post Execute")
+_OWN_LINES = ("Done. Returned value was:", "::group::")
 FINISHED = frozenset({"success", "failed"})
 TASK_FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -116,7 +118,7 @@ class Airflow:
         # With full_content=true the whole log comes in one answer.
         params = {"full_content": "true", "map_index": str(task.map_index)}
         content = self._call("GET", path, params=params, accept={404}).get("content") or []
-        return [line for entry in content for line in _lines(entry)]
+        return list(_said(content))
 
     def wait_parsed(self, dag_ids: Iterable[str], timeout_s: float = 90.0, poll_s: float = 0.5) -> None:
         """Wait until Airflow knows all of `dag_ids`. Raises `Stop` with the import errors when it does not in time."""
@@ -126,9 +128,9 @@ class Airflow:
             if time.monotonic() > deadline:
                 errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
                 said = "\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors[:3])
+                advice = "It reports no import error: look at the DAG folder and `headwater logs airflow-processor`."
                 raise Stop(
-                    f"Airflow did not find {', '.join(sorted(missing))} within {timeout_s:.0f} s. "
-                    f"{said or 'It reports no import error: look at the DAG folder and `headwater logs airflow-processor`.'}"
+                    f"Airflow did not find {', '.join(sorted(missing))} within {timeout_s:.0f} s. {said or advice}"
                 )
             time.sleep(poll_s)
 
@@ -216,16 +218,27 @@ def _task(row: Mapping[str, Any]) -> TaskInstance:
     )
 
 
-def _lines(entry: object) -> Iterator[str]:
-    """The text of one log entry, with the error that it may carry."""
-    if isinstance(entry, str):
-        yield from entry.splitlines()
-        return
-    if not isinstance(entry, dict):
-        return
-    text = str(entry.get("event", ""))
-    if text.startswith(("::group::Log message source", "::endgroup::")) or not entry.get("timestamp"):
-        return
-    yield from text.splitlines() or [""]
+def _said(content: Iterable[object]) -> Iterator[str]:
+    """What the task itself said: log entries without the groups in which Airflow tells of its own work."""
+    inside = False
+    for entry in content:
+        if isinstance(entry, str):
+            yield from entry.splitlines()
+            continue
+        found: Mapping[str, Any] = entry if isinstance(entry, dict) else {}
+        text = str(found.get("event", ""))
+        if text.startswith(_OWN_GROUPS):
+            inside = True
+        elif text.startswith("::endgroup::"):
+            inside = False
+        elif not inside and not text.startswith(_OWN_LINES):
+            yield from text.splitlines()
+            yield from _errors(found)
+
+
+def _errors(entry: Mapping[str, Any]) -> Iterator[str]:
     for error in entry.get("error_detail") or ():
+        frames = error.get("frames") or ()
+        for frame in frames[-2:]:
+            yield f"  {frame.get('filename')}:{frame.get('lineno')} in {frame.get('name')}"
         yield f"{error.get('exc_type')}: {error.get('exc_value')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ class ClickHouse:
 
     @retry(
         retry=retry_if_exception_type(Retry),
-        wait=wait_exponential_jitter(initial=0.1, max=5),
+        wait=wait_exponential_jitter(multiplier=0.1, max=5),
         stop=stop_after_delay(_RETRY_BUDGET_S),
         reraise=True,
     )
@@ -215,7 +216,7 @@ class ClickHouseLedger:
         for reject in rejects:
             self._ch.run(
                 "ingest/reject",
-                token=f"reject:{stream}:{reject.origin}:{reject.line}",
+                token=f"reject:{stream}:{reject.origin}:{reject.line}:{hashlib.sha256(reject.raw).hexdigest()}",
                 stream=stream,
                 raw_hex=reject.raw.hex(),
                 reason=reject.reason,
@@ -228,7 +229,7 @@ class ClickHouseLedger:
 
 def _range(stream: str, claim: Claim) -> dict[str, object]:
     return {
-        "staging": STREAMS[stream].staging_table,
+        "staging": STREAMS[stream].staging_name,
         "topic": claim.topic,
         "epoch": claim.epoch,
         "partition": claim.partition,

@@ -9,9 +9,9 @@ from headwater.ports import Database
 
 def update_dimension(name: str, database: Database) -> int:
     """Rebuild `analytics.<name>` (`dim_users` or `dim_geo`) in a shadow table and exchange it; returns its rows."""
-    table, shadow = f"analytics.{name}", f"analytics.{name}_{uuid4().hex}"
+    table, shadow = name, f"{name}_{uuid4().hex}"
     try:
-        database.run("build/shadow", target=shadow, table=table)
+        database.run(f"build/shadow_{name}", target=shadow)
         database.run(f"build/{name}", target=shadow)
         database.run("build/exchange", target=shadow, table=table)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,16 +30,70 @@ _TIME_FIELD = "event_timestamp"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What became of one file."""
+    """What became of one file; `skipped` when the same content had been loaded before."""
 
     stream: str
     path: str
     sent: int
     rejected: int
     size_bytes: int
+    skipped: bool = False
 
 
-def load_file(
+class Loader:
+    """Loads files once: content that was sent in whole is not sent again unless that is asked for."""
+
+    def __init__(self, log: EventLog, ledger: Ledger, database: Database, clock: Clock) -> None:
+        self._log = log
+        self._ledger = ledger
+        self._db = database
+        self._clock = clock
+
+    def load(
+        self,
+        stream: Stream,
+        path: Path,
+        shift: timedelta = timedelta(0),
+        again: bool = False,
+        tell: Callable[[int], None] = lambda _sent: None,
+    ) -> Loaded:
+        """Send every line of `path` (plain, `.gz` or `.zst`) to the topic of `stream`, with its origin in the headers.
+
+        Times are moved by `shift`. Lines too large for Kafka are kept as rejects. `tell` hears the number of lines
+        sent so far. Returns when Kafka has acknowledged every message. Raises `FixSettings` when the file cannot be
+        read, `Retry` when Kafka is away.
+        """
+        book = {
+            "key": str(path.resolve()),
+            "etag": _sha256(path),
+            "topic": stream.topic,
+            "epoch": self._log.epoch(stream.topic),
+            "variant": f"shift {int(shift.total_seconds())} s" if shift else "",
+        }
+        before = self._db.rows("ops/loaded", **book)
+        if before and not again:
+            row = before[0]
+            return Loaded(stream.name, str(path), int(row["lines"]), int(row["rejects"]), int(row["size_bytes"]), True)
+        loaded = send_file(stream, path, self._log, self._ledger, shift, tell)
+        self._db.run(
+            "ops/record_loaded",
+            **book,
+            size_bytes=loaded.size_bytes,
+            lines=loaded.sent,
+            rejects=loaded.rejected,
+            loaded_at=self._clock.now(),
+        )
+        return loaded
+
+    def samples_shift(self, folder: Path) -> timedelta:
+        """How far the bundled samples are moved so that their newest event is recent; decided once per platform."""
+        newest = _newest_time(find_files(folder)["browser"])
+        now = self._clock.now().replace(tzinfo=None)
+        proposal = int((now - newest).total_seconds()) // 60 * 60 if newest else 0
+        return timedelta(seconds=int(decide(self._db, self._clock, _SHIFT_DECISION, str(proposal))))
+
+
+def send_file(
     stream: Stream,
     path: Path,
     log: EventLog,
@@ -46,11 +101,7 @@ def load_file(
     shift: timedelta = timedelta(0),
     tell: Callable[[int], None] = lambda _sent: None,
 ) -> Loaded:
-    """Send every line of `path` (plain, `.gz` or `.zst`) to the topic of `stream`, with its origin in the headers.
-
-    Lines too large for Kafka are kept as rejects. `tell` hears the number of lines sent so far. Returns when Kafka
-    has acknowledged every message. Raises `FixSettings` when the file cannot be read, `Retry` when Kafka is away.
-    """
+    """Send the lines of one file; returns when all are acknowledged."""
     sent = rejected = size = 0
     origin = path.name
     moves = bool(shift) and any(field.name == _TIME_FIELD for field in stream.fields)
@@ -90,18 +141,18 @@ def find_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def samples_shift(folder: Path, database: Database, clock: Clock) -> timedelta:
-    """How far the bundled samples are moved so that their newest event is recent; decided once per platform."""
-    newest = _newest_time(find_files(folder)["browser"])
-    now = clock.now().replace(tzinfo=None)
-    proposal = int((now - newest).total_seconds()) // 60 * 60 if newest else 0
-    return timedelta(seconds=int(decide(database, clock, _SHIFT_DECISION, str(proposal))))
-
-
 def _newest_time(path: Path) -> datetime | None:
     with opened(path) as file:
         times = [event_time(line.raw, _TIME_FIELD) for line in cut_lines(file, MAX_LINE_BYTES)]
     return max((time for time in times if time is not None), default=None)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FixSettings(f"{path} cannot be read: {error.strerror}.", path=path) from error
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def reconcile(stream: Stream, log: EventLog, database: Database, clock: Clock) -
         "ops/reconcile",
         topic=stream.topic,
         epoch=log.epoch(stream.topic),
-        staging=stream.staging_table,
+        staging=stream.staging_name,
         since=clock.now() - _RECENT,
     )
     books = _books(stream, marks, {row["partition"]: row for row in rows})

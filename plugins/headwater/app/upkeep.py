@@ -9,7 +9,7 @@ from headwater.contracts.streams import STREAMS
 from headwater.ports import Clock, Database
 
 STAGING_KEPT = timedelta(days=7)
-_DERIVED = ("analytics.fact_events", "analytics.agg_events_hourly", "analytics.agg_traffic_sources")
+_DERIVED = ("fact_events", "agg_events_hourly", "agg_traffic_sources")
 
 
 @dataclass(slots=True)
@@ -38,9 +38,9 @@ def clear_staging(database: Database, clock: Clock, kept: timedelta = STAGING_KE
     """Drop whole days of staging that were ingested before `kept` and are built; what waits stays."""
     cleared = Cleared()
     for stream in STREAMS.values():
-        for row in database.rows("build/clearable", staging=stream.staging_table, before=clock.now() - kept):
+        for row in database.rows("build/clearable", staging=stream.staging_name, before=clock.now() - kept):
             if not dry_run:
-                database.run("build/clear_day", staging=stream.staging_table, day=row["day"])
+                database.run("build/clear_day", staging=stream.staging_name, day=row["day"])
             cleared.days += 1
             cleared.rows += int(row["rows"])
             cleared.tables[stream.staging_table] = cleared.tables.get(stream.staging_table, 0) + int(row["rows"])

@@ -41,9 +41,14 @@ class Stream:
         return f"{self.name}_events"
 
     @property
+    def staging_name(self) -> str:
+        """Name of the staging table within `analytics`."""
+        return f"events_{self.name}_raw"
+
+    @property
     def staging_table(self) -> str:
         """Qualified name of the staging table."""
-        return f"analytics.events_{self.name}_raw"
+        return f"analytics.{self.staging_name}"
 
     @property
     def file_name(self) -> str:

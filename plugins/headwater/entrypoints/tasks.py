@@ -47,9 +47,18 @@ def create_kafka_topics() -> dict[str, str]:
 @task
 def load_events(stream: str) -> dict[str, Any]:
     """Send the lines of one file to its topic."""
-    shift_to_now = bool(_params().get("shift_to_now", True))
-    loaded = _platform().load_sample(stream, shift_to_now, tell=lambda sent: log_.info("%d messages sent", sent))
-    _table("file", "sent", "rejected", "bytes", rows=[(loaded.path, loaded.sent, loaded.rejected, loaded.size_bytes)])
+    params = _params()
+    loaded = _platform().load_sample(
+        stream,
+        shift_to_now=bool(params.get("shift_to_now", True)),
+        again=bool(params.get("load_again", False)),
+        tell=lambda sent: log_.info("%d messages sent", sent),
+    )
+    outcome = "had been loaded before" if loaded.skipped else "loaded"
+    _table(
+        "file", "outcome", "sent", "rejected", "bytes",
+        rows=[(loaded.path, outcome, loaded.sent, loaded.rejected, loaded.size_bytes)],
+    )  # fmt: skip
     return {"stream": loaded.stream, "sent": loaded.sent, "rejected": loaded.rejected}
 
 
@@ -59,7 +68,7 @@ def verify_data_load(loads: Sequence[Mapping[str, Any]]) -> None:
     platform = _platform()
     in_kafka = {row.stream: row.in_kafka or 0 for row in platform.summary().streams}
     _table(
-        "stream", "sent now", "rejected", "in Kafka",
+        "stream", "sent", "rejected", "in Kafka",
         rows=[(load["stream"], load["sent"], load["rejected"], in_kafka[load["stream"]]) for load in loads],
     )  # fmt: skip
     short = [load["stream"] for load in loads if in_kafka[load["stream"]] < load["sent"]]

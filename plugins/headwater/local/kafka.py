@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -90,7 +91,8 @@ def render(node: Node) -> str:
 def answers(bootstrap: str, timeout_s: float = 2.0) -> bool:
     """Whether the broker serves metadata."""
     # "error_cb" and the log level keep librdkafka's notes about a broker that is still starting off the terminal.
-    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "error_cb": _ignore})
+    settings: dict[str, Any] = {"bootstrap.servers": bootstrap, "log_level": 0, "error_cb": _ignore}
+    client = AdminClient(settings)
     try:
         return bool(client.list_topics(timeout=timeout_s).brokers)
     except KafkaException:

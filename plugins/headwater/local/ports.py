@@ -59,9 +59,9 @@ def _by(port: int) -> str:
     """Who listens on `port`, as far as this user may know."""
     try:
         owners = {
-            connection.pid
-            for connection in psutil.net_connections("inet")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid
+            found.pid
+            for found in psutil.net_connections("inet")
+            if found.status == psutil.CONN_LISTEN and found.laddr and found.laddr.port == port and found.pid
         }
         names = [f"{psutil.Process(pid).name()} (process {pid})" for pid in sorted(owners)]
     except psutil.Error:

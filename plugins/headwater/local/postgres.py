@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 from psycopg2 import errors, sql
 
 from headwater.errors import FixSettings
@@ -108,7 +108,7 @@ def _make_data(data: Path, as_owner: Callable[[], None] | None) -> None:
         text=True,
         check=False,
         cwd="/",
-        preexec_fn=as_owner,  # noqa: PLW1509  no thread runs here
+        preexec_fn=as_owner,
     )
     if made.returncode:
         raise FixSettings(f"PostgreSQL's data folder could not be made: {made.stderr.strip()[-800:]}", folder=data)

@@ -7,9 +7,10 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -72,7 +73,7 @@ class Starter:
 
             self._futures[DATABASE_STEP] = pool.submit(task, self._migrate)
             for part in self._parts:
-                self._futures[part.name] = pool.submit(task, lambda part=part: self._start(part))
+                self._futures[part.name] = pool.submit(task, partial(self._start, part))
             ready.set()
             # A failure is in the log of one part; what waited for it has nothing to say.
             failures = [self._futures[name].exception() for name in (DATABASE_STEP, *names)]
@@ -84,21 +85,23 @@ class Starter:
         with self._reported(part.name):
             for need in part.needs:
                 self._await(need)
-            self._begin(part.name, "preparing")
-            part.prepare()
-            self._begin(part.name, "starting")
-            self._supervisor.start_program(part.name)
+            program = self._supervisor.programs().get(part.name)
+            if program is None or not program.running:
+                self._begin(part.name, "preparing")
+                part.prepare()
+                self._begin(part.name, "starting")
+                self._supervisor.start_program(part.name)
             self._until_healthy(part)
 
     def _migrate(self) -> None:
         """Bring Airflow's tables up to date, unless this version of Airflow already did."""
         with self._reported(DATABASE_STEP):
             self._await("postgres")
-            self._begin(DATABASE_STEP, "starting")
             stamp = self._layout.postgres_data.with_name("airflow-db.version")
             current = version("apache-airflow-core")
             if stamp.is_file() and stamp.read_text(encoding="utf-8") == current:
                 return
+            self._begin(DATABASE_STEP, "starting")
             postgres.create_database(self._layout.runtime, airflow.DATABASE)
             log = self._layout.log(DATABASE_STEP)
             with log.open("wb") as output:
@@ -147,7 +150,8 @@ class Starter:
         self._report(Progress(part, state, time.monotonic() - self._began))
 
     @contextlib.contextmanager
-    def _reported(self, part: str):  # type: ignore[no-untyped-def]
+    def _reported(self, part: str) -> Iterator[None]:
+        """Report how the work on a part ended, and let nothing further begin after a failure."""
         try:
             yield
         except _NotTriedError:

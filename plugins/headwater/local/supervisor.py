@@ -109,7 +109,7 @@ class Supervisor:
     def alive(self) -> bool:
         """Whether a supervisor answers."""
         try:
-            return self._call("getState")["statename"] == "RUNNING"
+            return bool(self._call("getState")["statename"] == "RUNNING")
         except (OSError, xmlrpc.client.Error):
             return False
 

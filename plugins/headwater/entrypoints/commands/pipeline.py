@@ -51,23 +51,29 @@ def load(
     stream: Annotated[
         str | None, typer.Option("--stream", "-s", help="Stream of the files, where their names do not begin with it.")
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Send files again though they were loaded before.")] = False,
 ) -> None:
     """Send JSONL files to Kafka, line by line, as they are.
 
-    The stream is read off the name: `browser_events.jsonl.gz` is of the stream browser. Loading a file again adds
-    nothing to the facts.
+    The stream is read off the name: `browser_events.jsonl.gz` is of the stream browser. A file that was loaded before
+    is skipped; sent again on purpose it adds nothing to the facts.
     """
     chosen = [(path, _stream_of(path, stream)) for path in files]
     platform = Platform()
     with progress.status("Loading …") as status:
         loaded = [
-            platform.load(name, path, tell=lambda sent, path=path: status.update(f"{path.name}: {sent:,} messages"))  # type: ignore[misc]
+            platform.load(
+                name, path, again, tell=lambda sent, path=path: status.update(f"{path.name}: {sent:,} messages")
+            )  # type: ignore[misc]
             for path, name in chosen
         ]
     show_table(
         "",
-        ["file", "stream", "sent", "rejected"],
-        [(each.path, each.stream, each.sent, each.rejected) for each in loaded],
+        ["file", "stream", "outcome", "sent", "rejected"],
+        [
+            (each.path, each.stream, "loaded before" if each.skipped else "loaded", each.sent, each.rejected)
+            for each in loaded
+        ],
     )
 
 

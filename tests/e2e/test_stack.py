@@ -1,0 +1,155 @@
+"""The local stack keeps its promises when its processes are killed, and beside another stack."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from headwater.local.guard import descendants
+from headwater.local.processes import leftovers
+from headwater.local.stack import Stack
+from headwater.local.status import StackStatus
+from tests.e2e.conftest import StartStack
+
+pytestmark = pytest.mark.e2e
+_HEAL_S = 60.0
+
+
+def test_every_part_works_and_listens_on_loopback_only(whole: Stack) -> None:
+    status = whole.status()
+    assert status.healthy, status.as_json()
+    assert status.supervisor_pid is not None
+    ours = set(descendants(status.supervisor_pid))
+    listeners = [found for found in psutil.net_connections("inet") if found.status == psutil.CONN_LISTEN]
+    addresses = {(found.laddr.ip, found.laddr.port) for found in listeners if found.pid in ours and found.laddr}
+    assert {ip for ip, _ in addresses} <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert {port for _, port in addresses} == {port for part in status.parts for port in part.ports.values()}
+    assert status.memory.pss_bytes < 4 * 1024**3, "The idle stack is to stay below 4 GB."
+
+
+def test_up_again_changes_nothing_that_runs(whole: Stack) -> None:
+    before = _pids(whole.status())
+    whole.up()
+    assert _pids(whole.status()) == before
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("kafka", "clickhouse", "s3", "airflow-triggerer", "airflow-processor"),
+        ("airflow-api", "airflow-scheduler"),
+        ("postgres",),
+    ],
+    ids=lambda parts: parts[0],
+)
+def test_killed_parts_come_back_within_a_minute_without_their_old_processes(
+    whole: Stack, parts: tuple[str, ...]
+) -> None:
+    before = whole.status()
+    pids = {name: pid for name, pid in _pids(before).items() if name in parts}
+    old = _processes(pids.values())
+    restarts = {name: before.part(name).restarts for name in parts}
+    for pid in pids.values():
+        os.kill(pid, signal.SIGKILL)
+    _await_healed(whole, pids)
+    assert _alive(old) == []
+    after = whole.status()
+    assert {name: after.part(name).restarts > restarts[name] for name in parts} == dict.fromkeys(parts, True)
+
+
+def test_killed_guards_leave_no_second_copy(whole: Stack) -> None:
+    parts = ("postgres", "airflow-scheduler", "kafka")
+    pids = {name: pid for name, pid in _pids(whole.status()).items() if name in parts}
+    guards = [psutil.Process(pid).ppid() for pid in pids.values()]
+    old = _processes(guards)
+    for guard in guards:
+        os.kill(guard, signal.SIGKILL)
+    _await_healed(whole, pids)
+    assert _alive(old) == []
+
+
+def test_up_after_a_killed_supervisor_starts_no_second_copy(whole: Stack) -> None:
+    before = whole.status()
+    assert before.supervisor_pid is not None
+    old = _processes([before.supervisor_pid])
+    assert len(old) > len(before.parts)
+    os.kill(before.supervisor_pid, signal.SIGKILL)
+    whole.up()
+    assert _alive(old) == []
+    assert whole.status().healthy
+
+
+def test_down_after_a_killed_supervisor_ends_everything(whole: Stack) -> None:
+    pid = whole.status().supervisor_pid
+    assert pid is not None
+    old = _processes([pid])
+    # Stopped guards cannot react to the death of their parent, so there is something to find.
+    guards = psutil.Process(pid).children()
+    for guard in guards:
+        guard.suspend()
+    os.kill(pid, signal.SIGKILL)
+    for guard in guards[:2]:
+        guard.kill()
+    for guard in guards[2:]:
+        guard.resume()
+    assert whole.down() > 0
+    assert _alive(old) == []
+    assert leftovers(whole.layout.home, whole.layout.postgres_data) == []
+
+
+def test_two_stacks_run_side_by_side(whole: Stack, start_stack: StartStack) -> None:
+    before = _pids(whole.status())
+    home = Path(tempfile.mkdtemp(prefix="hw-e2e-"))
+    with start_stack(home, whole.settings.port_offset + 50) as other:
+        assert other.status().healthy
+        assert other.ports != whole.ports
+        assert other.addresses()["HEADWATER_AIRFLOW_PASSWORD"] != whole.addresses()["HEADWATER_AIRFLOW_PASSWORD"]
+        url, theirs = other.addresses()["HEADWATER_CLICKHOUSE_URL"], whole.addresses()["HEADWATER_CLICKHOUSE_URL"]
+        foreign = f"{theirs.rsplit('@', 1)[0]}@{url.rsplit('@', 1)[1]}"
+        assert httpx.post(foreign, content=b"SELECT 1").is_client_error, "One stack's login opens the other."
+    status = whole.status()
+    assert status.healthy
+    assert _pids(status) == before
+
+
+def _pids(status: StackStatus) -> Mapping[str, int]:
+    return {part.name: part.pid for part in status.parts if part.pid is not None}
+
+
+def _processes(roots: object) -> list[psutil.Process]:
+    """The processes `roots` and all that they started; each knows its creation time."""
+    assert isinstance(roots, list | type({}.values()))
+    pids = {pid for root in roots for pid in (root, *descendants(root))}
+    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+
+
+def _alive(processes: list[psutil.Process]) -> list[str]:
+    """Those that still run; ending ones get a moment."""
+    gone, left = psutil.wait_procs(processes, timeout=5)
+    assert gone
+    return [f"{found.pid} {found.name()}" for found in left if found.status() != psutil.STATUS_ZOMBIE]
+
+
+def _await_healed(stack: Stack, killed: Mapping[str, int]) -> None:
+    def healed() -> bool:
+        status = stack.status()
+        now = _pids(status)
+        return status.healthy and all(now.get(name, pid) != pid for name, pid in killed.items())
+
+    _await(healed, lambda: stack.status().as_json())
+
+
+def _await(true: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+    deadline = time.monotonic() + _HEAL_S
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(f"Not healed within {_HEAL_S:.0f} s: {otherwise()}")
+        time.sleep(0.2)
