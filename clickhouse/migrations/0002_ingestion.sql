@@ -22,7 +22,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (topic, epoch, partition, offset)
 TTL toDateTime(ingested_at) + INTERVAL 30 DAY
-SETTINGS non_replicated_deduplication_window = 1000000;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1;
 
 -- One row per heartbeat that went the way of the events.
 CREATE TABLE IF NOT EXISTS ops.freshness
@@ -43,7 +43,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (topic, epoch, partition, offset)
 TTL toDateTime(ingested_at) + INTERVAL 30 DAY
-SETTINGS non_replicated_deduplication_window = 1000000;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1;
 
 -- One row per accepted message of browser_events.
 CREATE TABLE IF NOT EXISTS analytics.events_browser_raw
@@ -69,7 +69,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 1000000;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1;
 
 -- Messages of browser_events as they come; keeps nothing, feeds the chain.
 CREATE TABLE IF NOT EXISTS ops.browser_landing
@@ -227,7 +227,8 @@ FROM ops.browser_judged
 WHERE verdict = '';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ops.browser_to_dead_letters TO ops.dead_letters AS
-SELECT raw, 'browser' AS stream, 'browser_events' AS topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line, verdict AS reason, field, detail
+SELECT raw, 'browser' AS stream, 'browser_events' AS topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
+    verdict AS reason, field, detail
 FROM ops.browser_judged
 WHERE verdict NOT IN ('', 'heartbeat');
 
@@ -264,7 +265,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 1000000;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1;
 
 -- Messages of device_events as they come; keeps nothing, feeds the chain.
 CREATE TABLE IF NOT EXISTS ops.device_landing
@@ -413,7 +414,8 @@ FROM ops.device_judged
 WHERE verdict = '';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ops.device_to_dead_letters TO ops.dead_letters AS
-SELECT raw, 'device' AS stream, 'device_events' AS topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line, verdict AS reason, field, detail
+SELECT raw, 'device' AS stream, 'device_events' AS topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
+    verdict AS reason, field, detail
 FROM ops.device_judged
 WHERE verdict NOT IN ('', 'heartbeat');
 
@@ -449,7 +451,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 1000000;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1;
 
 -- Messages of geo_events as they come; keeps nothing, feeds the chain.
 CREATE TABLE IF NOT EXISTS ops.geo_landing
@@ -596,7 +598,8 @@ FROM ops.geo_judged
 WHERE verdict = '';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ops.geo_to_dead_letters TO ops.dead_letters AS
-SELECT raw, 'geo' AS stream, 'geo_events' AS topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line, verdict AS reason, field, detail
+SELECT raw, 'geo' AS stream, 'geo_events' AS topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
+    verdict AS reason, field, detail
 FROM ops.geo_judged
 WHERE verdict NOT IN ('', 'heartbeat');
 
@@ -634,7 +637,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 1000000;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1;
 
 -- Messages of location_events as they come; keeps nothing, feeds the chain.
 CREATE TABLE IF NOT EXISTS ops.location_landing
@@ -785,7 +788,8 @@ FROM ops.location_judged
 WHERE verdict = '';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ops.location_to_dead_letters TO ops.dead_letters AS
-SELECT raw, 'location' AS stream, 'location_events' AS topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line, verdict AS reason, field, detail
+SELECT raw, 'location' AS stream, 'location_events' AS topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
+    verdict AS reason, field, detail
 FROM ops.location_judged
 WHERE verdict NOT IN ('', 'heartbeat');
 

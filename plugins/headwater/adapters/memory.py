@@ -170,12 +170,13 @@ class _MemoryReader:
 class MemoryLedger:
     """Claims and rows as lists; tokens as a set."""
 
-    def __init__(self) -> None:
-        self._claims: list[Claim] = []
-        self._tokens: set[str] = set()
-        self._stored: dict[UUID, Stored] = {}
-        self._rows: dict[tuple[str, UUID, int, int], str] = {}
-        self.rejects: dict[tuple[str, str, int], Reject] = {}
+    def __init__(self, shares: MemoryLedger | None = None) -> None:
+        """A new ledger, or another member's view of the one it `shares`."""
+        self._claims: list[Claim] = shares._claims if shares else []
+        self._tokens: set[str] = shares._tokens if shares else set()
+        self._stored: dict[UUID, Stored] = shares._stored if shares else {}
+        self._rows: dict[tuple[str, UUID, int, int], str] = shares._rows if shares else {}
+        self.rejects: dict[tuple[str, str, int], Reject] = shares.rejects if shares else {}
 
     def claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
         """The last claim of every partition."""

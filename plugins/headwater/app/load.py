@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import zstandard
 
@@ -63,7 +63,7 @@ class Loader:
         sent so far. Returns when Kafka has acknowledged every message. Raises `FixSettings` when the file cannot be
         read, `Retry` when Kafka is away.
         """
-        book = {
+        book: dict[str, Any] = {
             "key": str(path.resolve()),
             "etag": _sha256(path),
             "topic": stream.topic,

@@ -33,51 +33,70 @@ class Event(BaseModel):
 class BrowserEvent(Event):
     """Something that happened in a visitor's browser."""
 
-    event_id: EventId = Field(description="Identity of the event; unique.")
-    event_timestamp: EventTime = Field(description="When it happened.")
-    event_type: Label = Field(description="What happened: `pageview` and others; an open set.")
-    click_id: EventId = Field(description="Links the event to its device and geo part.")
-    browser_name: Label = Field("", description="Name of the browser.")
-    browser_language: Label = Field("", description="Preferred language of the browser.")
-    browser_user_agent: Text = Field("", description="The browser's own description of itself.")
+    event_id: EventId = Field(
+        description="Identity of the event; unique.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a001"]
+    )
+    event_timestamp: EventTime = Field(description="When it happened.", examples=["2026-01-31 23:59:59.123456"])
+    event_type: Label = Field(description="What happened: `pageview` and others; an open set.", examples=["pageview"])
+    click_id: EventId = Field(
+        description="Links the event to its device and geo part.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a002"]
+    )
+    browser_name: Label = Field("", description="Name of the browser.", examples=["Firefox"])
+    browser_language: Label = Field("", description="Preferred language of the browser.", examples=["de_DE"])
+    browser_user_agent: Text = Field(
+        "",
+        description="The browser's own description of itself.",
+        examples=["Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"],
+    )
 
 
 class DeviceEvent(Event):
     """The device and user of a click_id; repeated once per event of the visit."""
 
-    click_id: EventId = Field(description="Links to the browser events.")
-    os: Label = Field("", description="Operating system with version.")
-    os_name: Label = Field("", description="Operating system.")
-    os_timezone: Label = Field("", description="Time zone set on the device.")
-    device_type: Label = Field("", description="Kind of device, such as Mobile or Desktop.")
-    device_is_mobile: Flag = Field(None, description="Whether the device is mobile.")
-    user_custom_id: PersonalText = Field("", description="The user's e-mail address.")
-    user_domain_id: PersonalId = Field(description="The user.")
+    click_id: EventId = Field(
+        description="Links to the browser events.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a002"]
+    )
+    os: Label = Field("", description="Operating system with version.", examples=["Android 14"])
+    os_name: Label = Field("", description="Operating system.", examples=["Android"])
+    os_timezone: Label = Field("", description="Time zone set on the device.", examples=["Europe/Berlin"])
+    device_type: Label = Field("", description="Kind of device, such as Mobile or Desktop.", examples=["Mobile"])
+    device_is_mobile: Flag = Field(None, description="Whether the device is mobile.", examples=[True])
+    user_custom_id: PersonalText = Field(
+        "", description="The user's e-mail address.", examples=["ada.berg1@example.com"]
+    )
+    user_domain_id: PersonalId = Field(description="The user.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a003"])
 
 
 class GeoEvent(Event):
     """The place of a click_id; repeated once per event of the visit."""
 
-    click_id: EventId = Field(description="Links to the browser events.")
-    geo_latitude: Latitude = Field(None, description="Degrees north; a JSON string or number.")
-    geo_longitude: Longitude = Field(None, description="Degrees east; a JSON string or number.")
-    geo_country: Label = Field("", description="ISO 3166-1 alpha-2 code.")
-    geo_timezone: Label = Field("", description="IANA time zone of the place.")
-    geo_region_name: Label = Field("", description="Region within the country.")
-    ip_address: PersonalText = Field("", description="Address of the visitor.")
+    click_id: EventId = Field(
+        description="Links to the browser events.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a002"]
+    )
+    geo_latitude: Latitude = Field(None, description="Degrees north; a JSON string or number.", examples=["50.45466"])
+    geo_longitude: Longitude = Field(None, description="Degrees east; a JSON string or number.", examples=["30.5238"])
+    geo_country: Label = Field("", description="ISO 3166-1 alpha-2 code.", examples=["UA"])
+    geo_timezone: Label = Field("", description="IANA time zone of the place.", examples=["Europe/Kyiv"])
+    geo_region_name: Label = Field("", description="Region within the country.", examples=["Kyiv"])
+    ip_address: PersonalText = Field("", description="Address of the visitor.", examples=["192.0.2.7"])
 
 
 class LocationEvent(Event):
     """The page of one browser event and where the visitor came from."""
 
-    event_id: EventId = Field(description="The browser event it belongs to, one to one.")
-    page_url: Text = Field("", description="Address of the page.")
-    page_url_path: Text = Field(
-        description="Path of the page: `/confirmation` is a purchase, `/product_*` are product pages."
+    event_id: EventId = Field(
+        description="The browser event it belongs to, one to one.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a001"]
     )
-    referer_url: Text = Field("", description="Address of the page before.")
-    referer_medium: Label = Field("", description="Kind of the page before, such as internal or search.")
-    utm_medium: Label = Field("", description="Campaign medium.")
-    utm_source: Label = Field("", description="Campaign source.")
-    utm_content: Label = Field("", description="Campaign content.")
-    utm_campaign: Label = Field("", description="Campaign name.")
+    page_url: Text = Field("", description="Address of the page.", examples=["https://shop.example/product_a"])
+    page_url_path: Text = Field(
+        description="Path of the page: `/confirmation` is a purchase, `/product_*` are product pages.",
+        examples=["/product_a"],
+    )
+    referer_url: Text = Field("", description="Address of the page before.", examples=["https://www.google.com/"])
+    referer_medium: Label = Field(
+        "", description="Kind of the page before, such as internal or search.", examples=["search"]
+    )
+    utm_medium: Label = Field("", description="Campaign medium.", examples=["cpc"])
+    utm_source: Label = Field("", description="Campaign source.", examples=["google"])
+    utm_content: Label = Field("", description="Campaign content.", examples=["ad_1"])
+    utm_campaign: Label = Field("", description="Campaign name.", examples=["spring_sale"])

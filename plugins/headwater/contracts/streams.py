@@ -24,6 +24,7 @@ class Field:
     column: Column
     required: bool
     description: str
+    example: str | bool
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Stream:
     def fields(self) -> tuple[Field, ...]:
         """Fields in contract order."""
         return tuple(
-            Field(name, _column(info.metadata), info.is_required(), info.description or "")
+            Field(name, _column(info.metadata), info.is_required(), info.description or "", (info.examples or [""])[0])
             for name, info in self.model.model_fields.items()
         )
 

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
 
 import httpx
 
@@ -37,42 +39,74 @@ class Part:
     start_timeout_s: float = 120.0
 
 
-def all_parts(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, ...]:
-    """Every part of the stack, in the order in which they are shown."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A job that runs to its end before what needs it starts; once per `version`, which `stamp` remembers."""
+
+    name: str
+    job: Job
+    stamp: Path
+    version: str
+    needs: tuple[str, ...] = ()
+    prepare: Callable[[], None] = _nothing
+
+    @property
+    def done(self) -> bool:
+        """Whether this version of the step has run."""
+        return self.stamp.is_file() and self.stamp.read_text(encoding="utf-8") == self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a stack is made of, in the order in which it is shown. Needs name parts and steps."""
+
+    parts: tuple[Part, ...]
+    steps: tuple[Step, ...] = ()
+
+
+def platform(layout: Layout, ports: Ports, secrets: Credentials) -> Plan:
+    """The whole platform."""
+    variables = airflow.environment(layout, ports, secrets)
+    step = Step(
+        DATABASE_STEP,
+        job(layout, DATABASE_STEP, airflow.command("db", "migrate"), variables=variables),
+        # Beside the data that it speaks of, so that one is not removed without the other.
+        stamp=layout.postgres_data.with_name("airflow-db.version"),
+        version=version("apache-airflow-core"),
+        needs=("postgres",),
+        prepare=lambda: postgres.create_database(layout.runtime, airflow.DATABASE),
+    )
+    return Plan((*_servers(layout, ports, secrets), *_airflow(layout, ports, variables)), (step,))
+
+
+def _servers(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, ...]:
     node = kafka.Node(layout.home / "kafka", ports.kafka, ports.kafka_controller)
     return (
         Part(
             "postgres",
-            _job(layout, "postgres", postgres.command(layout.postgres_data, layout.runtime), stop_signal="INT"),
+            job(layout, "postgres", postgres.command(layout.postgres_data, layout.runtime), stop_signal="INT"),
             healthy=lambda: postgres.answers(layout.runtime),
         ),
         Part(
             "kafka",
-            _job(layout, "kafka", kafka.command(node)),
+            job(layout, "kafka", kafka.command(node)),
             healthy=lambda: kafka.answers(node.bootstrap),
             ports={"kafka": ports.kafka, "kafka_controller": ports.kafka_controller},
             prepare=lambda: kafka.prepare(node, class_path(layout.cache)),
         ),
         Part(
             "clickhouse",
-            _job(layout, "clickhouse", _front(layout, ports), grace_s=30),
+            job(layout, "clickhouse", _front(layout, ports), grace_s=30),
             healthy=lambda: _selects(ports, secrets),
             ports={"clickhouse": ports.clickhouse},
         ),
         Part(
             "s3",
-            _job(layout, "s3", objects.command(ports.s3, BUCKET), grace_s=5),
+            job(layout, "s3", objects.command(ports.s3, BUCKET), grace_s=5),
             healthy=lambda: objects.answers(ports.s3, BUCKET),
             ports={"s3": ports.s3},
         ),
-        *_airflow(layout, ports, secrets),
     )
-
-
-def database_job(layout: Layout, ports: Ports, secrets: Credentials) -> Job:
-    """The run-once job that brings Airflow's tables up to date."""
-    variables = airflow.environment(layout, ports, secrets)
-    return _job(layout, DATABASE_STEP, airflow.command("db", "migrate"), variables=variables)
 
 
 def base_environment(layout: Layout, variables: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -94,8 +128,7 @@ def base_environment(layout: Layout, variables: Mapping[str, str] | None = None)
     }
 
 
-def _airflow(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, ...]:
-    variables = airflow.environment(layout, ports, secrets)
+def _airflow(layout: Layout, ports: Ports, variables: Mapping[str, str]) -> tuple[Part, ...]:
     port = {"airflow": ports.airflow}
     programs: Mapping[str, tuple[str, ...]] = {
         "airflow-api": ("api-server", "--host", "127.0.0.1", "--port", str(ports.airflow), "--workers", "1"),
@@ -111,7 +144,7 @@ def _airflow(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, 
         Part(
             name,
             # A task that runs at the stop gets the time to be told so.
-            _job(layout, name, airflow.command(*words), variables=variables, grace_s=15),
+            job(layout, name, airflow.command(*words), variables=variables, grace_s=15),
             healthy=healthy(name),
             needs=(DATABASE_STEP,),
             ports=port if name == "airflow-api" else {},
@@ -120,7 +153,7 @@ def _airflow(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, 
     )
 
 
-def _job(
+def job(
     layout: Layout,
     name: str,
     command: tuple[str, ...],
@@ -129,6 +162,7 @@ def _job(
     grace_s: float = 20.0,
     variables: Mapping[str, str] | None = None,
 ) -> Job:
+    """The job of a part or step, with its record in the run folder."""
     return Job(
         command=command,
         part=name,

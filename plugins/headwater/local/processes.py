@@ -58,25 +58,30 @@ def sweep(home: Path, postgres_data: Path) -> int:
     pid that was given away meanwhile is left alone. Raises `Stop` when something survives SIGKILL.
     """
     found = leftovers(home, postgres_data)
-    count = len(found)
-    _each(found, hard=False, only="guard.py")
-    _gone(found, _SOFT_S)
-    found = leftovers(home, postgres_data)
-    _each(found, hard=True)
-    _gone(found, _HARD_S)
+    guards = [process for process in found if _is_guard(process)]
+    _each(guards, hard=False)
+    _gone(guards, _SOFT_S)
+    rest = leftovers(home, postgres_data)
+    _each(rest, hard=True)
+    _gone(rest, _HARD_S)
     if left := leftovers(home, postgres_data):
         raise Stop(
             f"{len(left)} processes of an earlier stack in {home} do not end: {[process.pid for process in left]}. "
             "End them by hand before you start again, or two copies would write the same data."
         )
-    return count
+    return len(found)
 
 
-def _each(found: Iterable[psutil.Process], *, hard: bool, only: str | None = None) -> None:
+def _is_guard(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(word.endswith("guard.py") for word in process.cmdline())
+    return False
+
+
+def _each(found: Iterable[psutil.Process], *, hard: bool) -> None:
     for process in found:
         with contextlib.suppress(psutil.Error):
-            if only is None or any(word.endswith(only) for word in process.cmdline()):
-                process.kill() if hard else process.terminate()
+            process.kill() if hard else process.terminate()
 
 
 def _gone(found: list[psutil.Process], within_s: float) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from headwater.errors import FixSettings
 from headwater.local.credentials import Credentials, write_stack_env
 from headwater.local.layout import Layout, Ports, private_file
-from headwater.local.parts import DATABASE_STEP, Part, all_parts, database_job
+from headwater.local.parts import Plan, platform
 from headwater.local.ports import require_free
 from headwater.local.processes import sweep
 from headwater.local.start import Progress, Started, Starter
@@ -34,8 +34,9 @@ def _silent(_progress: Progress) -> None:
 class Stack:
     """The stack of one home."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, plan: Callable[[Layout, Ports, Credentials], Plan] = platform) -> None:
         self.settings = settings
+        self._plan = plan
         self.layout = Layout.of(settings)
         self.ports = Ports.of(settings)
         self._supervisor = Supervisor(self.layout)
@@ -55,11 +56,10 @@ class Stack:
         self.layout.make()
         with self._alone():
             secrets = Credentials.of(self.layout)
-            parts = all_parts(self.layout, self.ports, secrets)
-            starter = Starter(self.layout, self._supervisor, parts, report)
-            self._settle(parts, secrets)
+            plan = self._plan(self.layout, self.ports, secrets)
+            self._settle(plan)
             write_stack_env(self.layout, secrets.addresses(self.ports), self.settings)
-            starter.run()
+            Starter(self.layout, self._supervisor, plan, report).run()
         return Started(time.monotonic() - began, self.addresses())
 
     def down(self, report: Callable[[Progress], None] = _silent) -> int:
@@ -71,9 +71,9 @@ class Stack:
 
     def status(self) -> StackStatus:
         """How every part is; asks each of them."""
-        secrets = Credentials.of(self.layout) if self.layout.secrets.is_dir() else None
-        parts = all_parts(self.layout, self.ports, secrets) if secrets else ()
-        return look(self.layout, self._supervisor, parts)
+        known = self.layout.secrets.is_dir()
+        plan = self._plan(self.layout, self.ports, Credentials.of(self.layout)) if known else Plan(())
+        return look(self.layout, self._supervisor, plan.parts)
 
     def addresses(self) -> Mapping[str, str]:
         """Addresses and credentials for other programs. Raises `FixSettings` when the stack was never started."""
@@ -109,11 +109,10 @@ class Stack:
             self.layout.home.rmdir()
         return freed
 
-    def _settle(self, parts: tuple[Part, ...], secrets: Credentials) -> None:
+    def _settle(self, plan: Plan) -> None:
         """Leave a supervisor running that has started nothing but what belongs to the present settings."""
-        files = {job_file(self.layout, part.name): part.job.text() for part in parts}
-        files[job_file(self.layout, DATABASE_STEP)] = database_job(self.layout, self.ports, secrets).text()
-        config = render(self.layout, parts)
+        files = {job_file(self.layout, each.name): each.job.text() for each in (*plan.parts, *plan.steps)}
+        config = render(self.layout, plan.parts)
         mark = hashlib.sha256(json.dumps([config, *files.values()]).encode()).hexdigest()
         marked = self.layout.run / "settings.sha256"
         same = marked.is_file() and marked.read_text(encoding="utf-8") == mark
@@ -121,7 +120,9 @@ class Stack:
             self._stop(_silent)
             self.layout.make()
         running = {name for name, program in self._supervisor.programs().items() if program.running}
-        require_free({name: port for part in parts if part.name not in running for name, port in part.ports.items()})
+        require_free(
+            {name: port for part in plan.parts if part.name not in running for name, port in part.ports.items()}
+        )
         if self._supervisor.alive():
             return
         for path, text in files.items():

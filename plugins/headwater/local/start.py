@@ -7,18 +7,17 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 from headwater.errors import HeadwaterError, Stop
-from headwater.local import airflow, postgres
+from headwater.local.guard import PART_VARIABLE
 from headwater.local.layout import Layout
-from headwater.local.parts import DATABASE_STEP, Part, base_environment
+from headwater.local.parts import Part, Plan, Step, base_environment
 from headwater.local.supervisor import Supervisor, guarded
 
 State = Literal["preparing", "starting", "healthy", "failed", "stopped"]
@@ -49,12 +48,10 @@ class Started:
 class Starter:
     """One run of `up` over a living supervisor."""
 
-    def __init__(
-        self, layout: Layout, supervisor: Supervisor, parts: Sequence[Part], report: Callable[[Progress], None]
-    ) -> None:
+    def __init__(self, layout: Layout, supervisor: Supervisor, plan: Plan, report: Callable[[Progress], None]) -> None:
         self._layout = layout
         self._supervisor = supervisor
-        self._parts = parts
+        self._plan = plan
         self._report = report
         self._began = time.monotonic()
         self._given_up = threading.Event()
@@ -63,20 +60,20 @@ class Starter:
     def run(self) -> None:
         """Start everything; raises the error of the first part that failed."""
         self._began = time.monotonic()
-        names = [part.name for part in self._parts]
-        with ThreadPoolExecutor(len(self._parts) + 1) as pool:
+        count = len(self._plan.parts) + len(self._plan.steps)
+        with ThreadPoolExecutor(count) as pool:
             ready = threading.Event()
 
             def task(action: Callable[[], None]) -> None:
                 ready.wait()
                 action()
 
-            self._futures[DATABASE_STEP] = pool.submit(task, self._migrate)
-            for part in self._parts:
+            for step in self._plan.steps:
+                self._futures[step.name] = pool.submit(task, partial(self._run_once, step))
+            for part in self._plan.parts:
                 self._futures[part.name] = pool.submit(task, partial(self._start, part))
             ready.set()
-            # A failure is in the log of one part; what waited for it has nothing to say.
-            failures = [self._futures[name].exception() for name in (DATABASE_STEP, *names)]
+            failures = [future.exception() for future in self._futures.values()]
         for failure in failures:
             if failure is not None and not isinstance(failure, _NotTriedError):
                 raise failure
@@ -93,30 +90,27 @@ class Starter:
                 self._supervisor.start_program(part.name)
             self._until_healthy(part)
 
-    def _migrate(self) -> None:
-        """Bring Airflow's tables up to date, unless this version of Airflow already did."""
-        with self._reported(DATABASE_STEP):
-            self._await("postgres")
-            stamp = self._layout.postgres_data.with_name("airflow-db.version")
-            current = version("apache-airflow-core")
-            if stamp.is_file() and stamp.read_text(encoding="utf-8") == current:
+    def _run_once(self, step: Step) -> None:
+        with self._reported(step.name):
+            for need in step.needs:
+                self._await(need)
+            if step.done:
                 return
-            self._begin(DATABASE_STEP, "starting")
-            postgres.create_database(self._layout.runtime, airflow.DATABASE)
-            log = self._layout.log(DATABASE_STEP)
-            with log.open("wb") as output:
+            self._begin(step.name, "starting")
+            step.prepare()
+            with self._layout.log(step.name).open("wb") as output:
                 done = subprocess.run(
-                    guarded(self._layout, DATABASE_STEP),
+                    guarded(self._layout, step.name),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env=base_environment(self._layout),
+                    env=base_environment(self._layout, {PART_VARIABLE: step.name}),
                     umask=0o077,
                     check=False,
                 )
             if done.returncode:
-                raise self._failure(DATABASE_STEP, f"ended with exit code {done.returncode}")
-            stamp.write_text(current, encoding="utf-8")
+                raise self._failure(step.name, f"ended with exit code {done.returncode}")
+            step.stamp.write_text(step.version, encoding="utf-8")
 
     def _until_healthy(self, part: Part) -> None:
         deadline = time.monotonic() + part.start_timeout_s

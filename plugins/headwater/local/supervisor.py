@@ -57,8 +57,7 @@ def render(layout: Layout, parts: Iterable[Part]) -> str:
         "logfile_backups=1",
         f"pidfile={_escaped(str(layout.run / 'supervisor.pid'))}",
         f"childlogdir={_escaped(str(layout.logs))}",
-        "nodaemon=true",
-        "silent=true",
+        "umask=077",
         *(["user=root"] if os.geteuid() == 0 else []),
     ]
     for part in parts:
@@ -114,25 +113,25 @@ class Supervisor:
             return False
 
     def start(self, config: str) -> None:
-        """Start supervisord in a session of its own; it has started nothing when this returns."""
+        """Start supervisord as a daemon, nobody's child; it has started nothing when this returns."""
         path = self._layout.run / "supervisord.conf"
         private_file(path, config)
         self._layout.supervisor_socket.unlink(missing_ok=True)
         log = self._layout.log("supervisor-start")
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            done = subprocess.run(
                 (sys.executable, "-m", "supervisor.supervisord", "-c", str(path)),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 cwd=self._layout.run,
                 env=base_environment(self._layout, {PART_VARIABLE: "supervisor"}),
-                start_new_session=True,
                 umask=0o077,
+                check=False,
             )
         deadline = time.monotonic() + _START_S
         while not self.alive():
-            if process.poll() is not None or time.monotonic() > deadline:
+            if done.returncode or time.monotonic() > deadline:
                 said = log.read_text(encoding="utf-8", errors="replace")[-800:]
                 raise Stop(f"The supervisor did not start. It said: {said or 'nothing'} (more in {self._layout.logs}).")
             time.sleep(0.05)

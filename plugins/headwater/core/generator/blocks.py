@@ -1,4 +1,4 @@
-"""Any number of events in blocks of bounded size, in the order of time but for visits that reach into the next block."""
+"""Any number of events in blocks of bounded size, in the order of time within each block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the visitors are made of: places, devices, ways to the shop, names. Addresses are those kept for documentation."""
+"""What the visitors are made of: places, devices, ways to the shop, names, and addresses kept for documentation."""
 
 from __future__ import annotations
 
@@ -112,38 +112,112 @@ _GECKO_VERSIONS = range(115, 135)
 _SAFARI_VERSIONS = range(16, 19)
 
 DEVICES = (
-    Device(22, "Desktop", False, "Windows 10", "Windows", "Chrome", _BLINK_VERSIONS, _WINDOWS + _BLINK + "Safari/537.36"),
-    Device(7, "Desktop", False, "Windows 10", "Windows", "Edge", _BLINK_VERSIONS, _WINDOWS + _BLINK + "Safari/537.36 Edg/{v}.0.0.0"),
     Device(
-        5, "Desktop", False, "Windows 10", "Windows", "Firefox", _GECKO_VERSIONS,
+        22, "Desktop", False, "Windows 10", "Windows", "Chrome", _BLINK_VERSIONS, _WINDOWS + _BLINK + "Safari/537.36"
+    ),
+    Device(
+        7,
+        "Desktop",
+        False,
+        "Windows 10",
+        "Windows",
+        "Edge",
+        _BLINK_VERSIONS,
+        _WINDOWS + _BLINK + "Safari/537.36 Edg/{v}.0.0.0",
+    ),
+    Device(
+        5,
+        "Desktop",
+        False,
+        "Windows 10",
+        "Windows",
+        "Firefox",
+        _GECKO_VERSIONS,
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:{v}.0) Gecko/20100101 Firefox/{v}.0",
     ),
     Device(7, "Desktop", False, "macOS 14", "macOS", "Chrome", _BLINK_VERSIONS, _MAC + _BLINK + "Safari/537.36"),
     Device(
-        6, "Desktop", False, "macOS 14", "macOS", "Safari", _SAFARI_VERSIONS,
+        6,
+        "Desktop",
+        False,
+        "macOS 14",
+        "macOS",
+        "Safari",
+        _SAFARI_VERSIONS,
         _MAC + "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{v}.0 Safari/605.1.15",
     ),
     Device(
-        3, "Desktop", False, "Ubuntu", "Linux", "Firefox", _GECKO_VERSIONS,
+        3,
+        "Desktop",
+        False,
+        "Ubuntu",
+        "Linux",
+        "Firefox",
+        _GECKO_VERSIONS,
         "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:{v}.0) Gecko/20100101 Firefox/{v}.0",
     ),
-    Device(18, "Mobile", True, "iOS 17.6", "iOS", "Safari", _SAFARI_VERSIONS, _IPHONE + "Version/{v}.0 Mobile/15E148 Safari/604.1"),
-    Device(3, "Mobile", True, "iOS 17.6", "iOS", "Chrome", _BLINK_VERSIONS, _IPHONE + "CriOS/{v}.0.0.0 Mobile/15E148 Safari/604.1"),
     Device(
-        19, "Mobile", True, "Android 14", "Android", "Chrome", _BLINK_VERSIONS,
+        18,
+        "Mobile",
+        True,
+        "iOS 17.6",
+        "iOS",
+        "Safari",
+        _SAFARI_VERSIONS,
+        _IPHONE + "Version/{v}.0 Mobile/15E148 Safari/604.1",
+    ),
+    Device(
+        3,
+        "Mobile",
+        True,
+        "iOS 17.6",
+        "iOS",
+        "Chrome",
+        _BLINK_VERSIONS,
+        _IPHONE + "CriOS/{v}.0.0.0 Mobile/15E148 Safari/604.1",
+    ),
+    Device(
+        19,
+        "Mobile",
+        True,
+        "Android 14",
+        "Android",
+        "Chrome",
+        _BLINK_VERSIONS,
         "Mozilla/5.0 (Linux; Android 10; K) " + _BLINK + "Mobile Safari/537.36",
     ),
     Device(
-        4, "Mobile", True, "Android 14", "Android", "Samsung Internet", range(23, 26),
+        4,
+        "Mobile",
+        True,
+        "Android 14",
+        "Android",
+        "Samsung Internet",
+        range(23, 26),
         "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/{v}.0 "
         "Chrome/115.0.0.0 Mobile Safari/537.36",
     ),
     Device(
-        2, "Mobile", True, "Android 14", "Android", "Firefox", _GECKO_VERSIONS,
+        2,
+        "Mobile",
+        True,
+        "Android 14",
+        "Android",
+        "Firefox",
+        _GECKO_VERSIONS,
         "Mozilla/5.0 (Android 14; Mobile; rv:{v}.0) Gecko/{v}.0 Firefox/{v}.0",
     ),
-    Device(4, "Tablet", True, "iPadOS 17.6", "iPadOS", "Safari", _SAFARI_VERSIONS, _IPAD + "Version/{v}.0 Mobile/15E148 Safari/604.1"),
-)  # fmt: skip
+    Device(
+        4,
+        "Tablet",
+        True,
+        "iPadOS 17.6",
+        "iPadOS",
+        "Safari",
+        _SAFARI_VERSIONS,
+        _IPAD + "Version/{v}.0 Mobile/15E148 Safari/604.1",
+    ),
+)
 
 _ADS = ("ad_1", "ad_2", "ad_3")
 
@@ -158,17 +232,20 @@ SOURCES = (
     Source(6, "https://blog.example.org/reviews", "referral", "referral", "blog"),
 )
 
-FIRST_NAMES = (
-    "ada alan alice amir ana anders anna arjun asa ben bruno carla carmen chen clara dana daniel diego elena elif emma "
-    "erik eva fatima felix femi finn gita hana hugo ida ines ivan jack jana jonas julia kaito karim kofi lara lena leo "
-    "lin luca lucia maja marco maria mei mila nadia nina noah nora olga omar otto paula pedro petra priya rosa sam sara "
-    "sofia sven tara theo tomas uma vera victor wei yara yuki zoe"
-).split()
-LAST_NAMES = (
-    "adams alvarez bauer becker berg brown campos chen costa dahl diaz dubois eze fischer fontana garcia gomez haas hall "
-    "hansen hill ito jansen jones kaya keller khan kim kovacs kumar lang larsen lee lopez maier marino martin mensah "
-    "meyer moreau mori nagy nguyen novak okafor olsen ortiz park patel pereira petrov popescu reyes rossi roth sato "
-    "schmidt silva singh smith souza suzuki tanaka torres vogel walker wang weber wolf wood yilmaz young zhang"
-).split()
+_FIRST = (
+    "ada alan alice amir ana anders anna arjun asa ben bruno carla carmen chen clara dana daniel diego elena elif "
+    "emma erik eva fatima felix femi finn gita hana hugo ida ines ivan jack jana jonas julia kaito karim kofi "
+    "lara lena leo lin luca lucia maja marco maria mei mila nadia nina noah nora olga omar otto paula pedro petra "
+    "priya rosa sam sara sofia sven tara theo tomas uma vera victor wei yara yuki zoe"
+)
+_LAST = (
+    "adams alvarez bauer becker berg brown campos chen costa dahl diaz dubois eze fischer fontana garcia gomez "
+    "haas hall hansen hill ito jansen jones kaya keller khan kim kovacs kumar lang larsen lee lopez maier marino "
+    "martin mensah meyer moreau mori nagy nguyen novak okafor olsen ortiz park patel pereira petrov popescu reyes "
+    "rossi roth sato schmidt silva singh smith souza suzuki tanaka torres vogel walker wang weber wolf wood "
+    "yilmaz young zhang"
+)
+FIRST_NAMES = tuple(_FIRST.split())
+LAST_NAMES = tuple(_LAST.split())
 MAIL_HOSTS = ("example.com", "example.org", "example.net")
 NETWORKS = ("192.0.2", "198.51.100", "203.0.113")

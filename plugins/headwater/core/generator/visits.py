@@ -55,12 +55,12 @@ class Visits:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Events of each visit."""
-        return (self.pages != _END).sum(axis=1)
+        return _lengths(self.pages)
 
 
 def visit_lengths(seed: int, first: int, count: int) -> NDArray[np.int64]:
     """Events of each of `count` visits from number `first` on."""
-    return (_pages(seed, _numbers(first, count)) != _END).sum(axis=1)
+    return _lengths(_pages(seed, _numbers(first, count)))
 
 
 def visits(seed: int, first: int, count: int, active_users: int) -> Visits:
@@ -86,7 +86,8 @@ def starts_us(seed: int, numbers: NDArray[np.int64], total: int, days: float) ->
     hour = np.clip(np.searchsorted(_HOUR_STARTS, part, side="right") - 1, 0, 23)
     inside = (part - _HOUR_STARTS[hour]) / (_HOUR_STARTS[hour + 1] - _HOUR_STARTS[hour])
     of_day = (hour.astype(np.float64) + inside) * 3_600_000_000.0
-    return day.astype(np.int64) * _DAY_US + of_day.astype(np.int64)
+    starts: NDArray[np.int64] = day.astype(np.int64) * _DAY_US + of_day.astype(np.int64)
+    return starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ def traits(seed: int, block: Visits) -> Traits:
         details=below(hashed(seed, "details", block.numbers), 6),
         quirks=below(hashed(seed, "quirks", block.clicks), 100),
     )
+
+
+def _lengths(pages: NDArray[np.int64]) -> NDArray[np.int64]:
+    lengths: NDArray[np.int64] = np.count_nonzero(pages != _END, axis=1)
+    return lengths
 
 
 def _numbers(first: int, count: int) -> NDArray[np.int64]:

@@ -18,6 +18,8 @@ from headwater.adapters.kafka import KafkaLog
 from headwater.app.generate import write_files
 from headwater.app.simulate import simulate as simulate_visits
 from headwater.core.generator.blocks import DEFAULT_DAYS, DEFAULT_START, Spec
+from headwater.core.reference import reference_files
+from headwater.errors import Stop
 from headwater.settings import load_settings
 
 
@@ -25,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(rich_help_panel="Events")(generate)
     app.command(rich_help_panel="Events")(simulate)
+    app.command(rich_help_panel="Events")(reference)
 
 
 def generate(
@@ -86,3 +89,24 @@ def simulate(
     sys.stdout.write(
         f"{done.events:,} events ({done.messages:,} messages) of {done.visits:,} visits in {done.elapsed_s:.1f} s\n"
     )
+
+
+def reference(
+    out: Annotated[Path, typer.Option(help="Folder of the reference.")] = Path("docs/reference"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file differs.")] = False,
+) -> None:
+    """Write the reference page and the JSON Schemas of the events from the contract.
+
+    Example:
+
+      headwater reference --check
+    """
+    files = {out / name: text for name, text in reference_files().items()}
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if check and stale:
+        names = ", ".join(map(str, stale))
+        raise Stop(f"The contract says something else than {names}. Run `headwater reference` and commit the result.")
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files[path], encoding="utf-8")
+    sys.stdout.write(f"{len(files)} files, {len(stale)} written\n")

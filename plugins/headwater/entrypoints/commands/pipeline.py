@@ -60,13 +60,14 @@ def load(
     """
     chosen = [(path, _stream_of(path, stream)) for path in files]
     platform = Platform()
+    loaded = []
     with progress.status("Loading …") as status:
-        loaded = [
-            platform.load(
-                name, path, again, tell=lambda sent, path=path: status.update(f"{path.name}: {sent:,} messages")
-            )  # type: ignore[misc]
-            for path, name in chosen
-        ]
+
+        def tell(sent: int) -> None:
+            status.update(f"{sent:,} messages")
+
+        for path, name in chosen:
+            loaded.append(platform.load(name, path, again, tell))
     show_table(
         "",
         ["file", "stream", "outcome", "sent", "rejected"],

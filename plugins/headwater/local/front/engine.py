@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +62,7 @@ class Connection:
         """The answer of a small statement, one column and row as raw text."""
         return str(self.run(sql, "TabSeparatedRaw", params).bytes().decode()).removesuffix("\n")
 
-    def stream(self, sql: str, output_format: str, params: Mapping[str, str], counts: Counts) -> Iterator[bytes]:
+    def stream(self, sql: str, output_format: str, params: Mapping[str, str], counts: Counts) -> Generator[bytes, None, None]:
         """Blocks of the answer as they are made; closing the iterator cancels the query."""
         try:
             result = self._native.send_query(sql, output_format, params=dict(params))

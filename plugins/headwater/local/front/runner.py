@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from headwater.local.front.engine import Connection, Counts
+from headwater.local.front.external import ExternalTable
 from headwater.local.front.problems import Problem
 from headwater.local.front.spool import Spool, Spooled
 from headwater.local.front.statement import DataInsert, OwnFile, first_word, split_output, tail_format
@@ -19,6 +20,7 @@ _BLOCKWISE = {
     "JSONEachRow", "JSONLines", "NDJSON", "JSONCompactEachRow", "JSONStringsEachRow", "JSONCompactStringsEachRow",
 }  # fmt: skip
 _NEEDS_WHOLE = re.compile(r"totals|extremes|array_of_rows", re.IGNORECASE)
+_WITHOUT_WRITING = {"USE", "SET"}
 _FILE_PIECE_BYTES = 1 << 20
 
 
@@ -28,24 +30,38 @@ class Answer:
 
     format: str
     counts: Counts
-    pieces: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    pieces: Generator[bytes, None, None]
+
+    def close(self) -> None:
+        """Stop reading; a query that still runs is cancelled."""
+        self.pieces.close()
 
 
 @dataclass(frozen=True)
 class Job:
-    """One statement with what belongs to it."""
+    """One statement with what belongs to it; `rows` are the spooled rows of `insert`."""
 
     sql: str
     default_format: str
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
     rows: Spooled | None = None
     insert: DataInsert | None = None
+    external: tuple[ExternalTable, ...] = ()
+
+    @property
+    def files(self) -> list[Spooled]:
+        """Files of the spool that end with the job."""
+        return [*([self.rows] if self.rows else []), *(table.rows for table in self.external)]
 
 
-def run(connection: Connection, job: Job, spool: Spool) -> Answer:
+def run(connection: Connection, job: Job, spool: Spool, *, may_write: bool = True) -> Answer:
     """Run the job; the pieces of the answer are read later, on the same connection."""
     if job.insert is not None and job.rows is not None:
-        return _finished(connection, job.insert.reading(str(job.rows.path)), job)
+        _writing(may_write)
+        sql = job.insert.reading(str(job.rows.path))
+        if connection.classify(sql)[1] > 1:
+            raise Problem(62, "Syntax error (Multi-statements are not allowed)")
+        return _finished(connection, sql, job)
     kind, count = connection.classify(job.sql)
     if count > 1:
         raise Problem(62, "Syntax error (Multi-statements are not allowed)")
@@ -54,25 +70,20 @@ def run(connection: Connection, job: Job, spool: Spool) -> Answer:
         raise Problem(62, "Syntax error: the statement cannot be parsed")
     if kind != "READ_ONLY":
         _forbid_files(connection, job.sql)
+        if first_word(job.sql) not in _WITHOUT_WRITING:
+            _writing(may_write)
         return _finished(connection, job.sql, job)
     return _read(connection, job, spool)
 
 
+def _writing(may_write: bool) -> None:
+    if not may_write:
+        raise Problem(164, "Cannot execute query in readonly mode. The method GET implies readonly; use POST to modify")
+
+
 def canonical(connection: Connection, sql: str) -> str:
     """The statement in the engine's own formatting: no comments, one spelling; raises its syntax error."""
-    return _canonical(connection, sql)
-
-
-@lru_cache(maxsize=256)
-def _canonical_cached(sql: str) -> list[str]:
-    return []
-
-
-def _canonical(connection: Connection, sql: str) -> str:
-    known = _canonical_cached(sql) if len(sql) < 8192 else []
-    if not known:
-        known.append(connection.text("SELECT formatQuerySingleLine({sql:String})", {"sql": escaped(sql)}))
-    return known[0]
+    return connection.text("SELECT formatQuerySingleLine({sql:String})", {"sql": escaped(sql)})
 
 
 def escaped(text: str) -> str:
@@ -99,7 +110,12 @@ def _finished(connection: Connection, sql: str, job: Job) -> Answer:
     counts.add(result)
     body = result.bytes()
     counts.result_rows = counts.result_rows if body else 0
-    return Answer(tail_format(sql) or job.default_format, counts, iter((body,) if body else ()))
+    return Answer(tail_format(sql) or job.default_format, counts, _once(body))
+
+
+def _once(body: bytes) -> Generator[bytes, None, None]:
+    if body:
+        yield body
 
 
 def _read(connection: Connection, job: Job, spool: Spool) -> Answer:
@@ -119,7 +135,7 @@ def _read(connection: Connection, job: Job, spool: Spool) -> Answer:
     return _through_file(connection, job, chosen, counts, spool)
 
 
-def _blocks(connection: Connection, job: Job, chosen: str, counts: Counts) -> Iterator[bytes]:
+def _blocks(connection: Connection, job: Job, chosen: str, counts: Counts) -> Generator[bytes, None, None]:
     empty = True
     for block in connection.stream(job.sql, chosen, job.params, counts):
         empty = False
@@ -134,8 +150,7 @@ def _through_file(connection: Connection, job: Job, chosen: str, counts: Counts,
     try:
         spooled.seal()
         target = f" INTO OUTFILE '{spooled.path}' TRUNCATE FORMAT {chosen}"
-        head, settings = _before_trailing_settings(text)
-        counts.add(connection.run(f"{head}{target}{settings}", chosen, job.params))
+        counts.add(connection.run(text + target, chosen, job.params))
         counts.result_bytes = spooled.path.stat().st_size
     except BaseException:
         spool.remove(spooled)
@@ -143,11 +158,7 @@ def _through_file(connection: Connection, job: Job, chosen: str, counts: Counts,
     return Answer(chosen, counts, _file_pieces(spooled, spool))
 
 
-def _before_trailing_settings(text: str) -> tuple[str, str]:
-    return text, ""
-
-
-def _file_pieces(spooled: Spooled, spool: Spool) -> Iterator[bytes]:
+def _file_pieces(spooled: Spooled, spool: Spool) -> Generator[bytes, None, None]:
     try:
         descriptor = os.open(spooled.path, os.O_RDONLY)
         spool.remove(spooled)
@@ -164,8 +175,6 @@ def _empty_native(connection: Connection, job: Job) -> bytes:
     """A block without rows, which tells the client the columns of an empty result."""
     text, _ = split_output(canonical(connection, job.sql))
     described = connection.run(f"DESCRIBE TABLE ({text})", "JSONCompactEachRow", job.params)
-    import json
-
     columns = [json.loads(line)[:2] for line in described.bytes().splitlines()]
     block = _varint(len(columns)) + _varint(0)
     for name, kind in columns:

@@ -21,6 +21,11 @@ class DataInsert:
     format: str
     data_at: int
 
+    @property
+    def head(self) -> str:
+        """The INSERT without its data."""
+        return f"{self.text[: self.clauses_end]}\nFORMAT {self.format}"
+
     def reading(self, path: str) -> str:
         """The same INSERT, reading its rows from a file."""
         clauses = self.text[self.infile_at : self.clauses_end]

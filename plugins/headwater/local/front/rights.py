@@ -1,0 +1,110 @@
+"""What the three users may do: closed lists of statements, databases, system tables, functions, engines and settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+DATABASES = frozenset({"analytics", "ops"})
+
+_HARMLESS_SYSTEM = frozenset(
+    "settings tables columns databases functions one numbers numbers_mt zeros zeros_mt time_zones formats keywords "
+    "data_type_families table_engines table_functions aggregate_function_combinators build_options collations "
+    "contributors licenses data_skipping_indices".split()
+)
+_OPERATIONAL_SYSTEM = frozenset(
+    "parts parts_columns mutations merges processes query_log user_query_log metrics events asynchronous_metrics "
+    "view_refreshes detached_parts dropped_tables merge_tree_settings server_settings disks errors".split()
+)
+
+_READING = frozenset(
+    "SelectWithUnionQuery ShowTablesQuery ShowColumnsQuery ShowIndexesQuery ExplainQuery UseQuery "
+    "ExistsQuery ShowCreateQuery".split()
+)
+_WRITING = frozenset(
+    "InsertQuery CreateQuery DropQuery AlterQuery RenameQuery OptimizeQuery DeleteQuery UpdateQuery SetQuery "
+    "SystemQuery KillQueryQuery".split()
+)
+
+_TABLE_FUNCTIONS = frozenset(
+    "numbers numbers_mt zeros zeros_mt values sqlstandardvalues null generateseries generate_series view primes".split()
+)
+
+# Functions that read files, dictionaries, settings or the network, name tables by text, or hold a thread.
+DENIED_FUNCTIONS = re.compile(
+    r"file|dict.*|joinget.*|get.*setting.*|getmacro|getserverport|getclienthttpheader|currentrequesturl"
+    r"|hascolumnintable|catboost.*|evalmlmethod|naivebayes.*|showcertificate|sleep.*|filesystem.*|zookeeper.*"
+    r"|transaction.*|address.*|demangle|logtrace|generateserialid|serveruuid|tid|fuzzquery|structureto.*"
+    r"|ai(?:redact|similarity|filter|classify|embed|extract|generate|translate).*|eval|remote.*|url|s3"
+)
+
+ENGINES = re.compile(r"\w*MergeTree|Null|Memory|Set|Join|Log|TinyLog|StripeLog|View|MaterializedView|EmbeddedRocksDB")
+DENIED_ALTERS = re.compile(r".*FREEZE.*|FETCH.*|MOVE_PARTITION_TO_SHARD")
+SYSTEM_COMMANDS = re.compile(r"FLUSH_LOGS|(?:START|STOP|REFRESH|WAIT|CANCEL)_VIEWS?|(?:START|STOP)_MERGES")
+
+
+@dataclass(frozen=True)
+class Rights:
+    """The closed lists of one user."""
+
+    statements: frozenset[str]
+    system_tables: frozenset[str]
+    table_functions: frozenset[str]
+    may_set: bool
+    databases: frozenset[str] = DATABASES
+
+
+READER = Rights(_READING, _HARMLESS_SYSTEM, _TABLE_FUNCTIONS, may_set=False)
+WRITER = Rights(
+    _READING | _WRITING,
+    _HARMLESS_SYSTEM | _OPERATIONAL_SYSTEM,
+    _TABLE_FUNCTIONS | {"generaterandom"},
+    may_set=True,
+)
+
+# Settings that a reader may send; each is about the shape of the answer or makes a query cheaper.
+READER_SETTINGS = re.compile(
+    r"output_format_\w+|format_\w+|date_time_(?:in|out)put_format|session_timezone|max_threads|max_block_size"
+    r"|preferred_block_size_bytes|cast_string_to_dynamic_use_inference|join_use_nulls|joined_subquery_requires_alias"
+    r"|use_query_cache|log_comment|log_queries|extremes|wait_end_of_query|async_insert|final|limit|offset"
+    r"|enable_analyzer|allow_experimental_analyzer|prefer_column_name_to_alias|group_by_use_nulls|union_default_mode"
+    r"|interval_output_format|query_cache_\w+|aggregate_functions_null_for_empty|transform_null_in"
+)
+
+
+@dataclass(frozen=True)
+class ReaderLimits:
+    """Bounds of one query of a reader; a client may lower them and never raise them."""
+
+    numbers: Mapping[str, int] = field(
+        default_factory=lambda: {
+            "max_execution_time": 120,
+            "max_result_bytes": 2 << 30,
+            "max_result_rows": 20_000_000,
+            "max_memory_usage": 2 << 30,
+            "max_rows_to_read": 20_000_000_000,
+        }
+    )
+    fixed: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "timeout_overflow_mode": "throw",
+            "result_overflow_mode": "throw",
+            "additional_table_filters": _visible_only(),
+        }
+    )
+
+
+def _visible_only() -> str:
+    names = ", ".join(f"\\'{name}\\'" for name in sorted(DATABASES | {"system"}))
+    return (
+        "{"
+        + ", ".join(
+            f"'system.{table}': '{column} in ({names})'"
+            for table, column in (("tables", "database"), ("columns", "database"), ("databases", "name"))
+        )
+        + "}"
+    )
+
+
+READER_LIMITS = ReaderLimits()

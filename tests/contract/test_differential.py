@@ -1,0 +1,73 @@
+"""Python and the engine give every message the same verdict, with the same values, reason, field and detail."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from tests.contract.chain import Verdict, engine_verdicts
+from tests.contract.mutations import KAFKA_TIME, messages
+
+from headwater.adapters.clickhouse import ClickHouse
+from headwater.contracts.rejects import RejectReason
+from headwater.contracts.streams import STREAMS, Stream
+from headwater.core.verdict import Accepted, Heartbeat, Rejected, judge
+
+SEED = int(os.environ.get("HEADWATER_TEST_SEED", "20260301"))
+_AT_ONCE = 20_000
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=lambda stream: stream.name)
+def test_python_and_engine_agree_on_mutated_messages(stream: Stream, contract_engine: ClickHouse) -> None:
+    seen = _compare(stream, contract_engine, SEED, 4_000)
+    missing = {"accepted", "heartbeat", *_reasons(stream)} - seen.keys()
+    assert not missing, f"the mutations of seed {SEED} never produce {missing}: they prove nothing about it"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=lambda stream: stream.name)
+def test_python_and_engine_agree_on_many_mutated_messages(stream: Stream, contract_engine: ClickHouse) -> None:
+    for seed in range(SEED + 1, SEED + 9):
+        _compare(stream, contract_engine, seed, _AT_ONCE)
+
+
+def _compare(stream: Stream, engine: ClickHouse, seed: int, count: int) -> Counter[str]:
+    raws = list(messages(stream, seed, count))
+    in_engine = engine_verdicts(engine, stream, raws, KAFKA_TIME)
+    in_python: list[Verdict] = [judge(stream, raw, KAFKA_TIME) for raw in raws]
+    _assert_equal(stream, seed, raws, in_python, in_engine)
+    return Counter(_kind(verdict) for verdict in in_python)
+
+
+def _assert_equal(
+    stream: Stream, seed: int, raws: Sequence[bytes], expected: Sequence[Verdict], got: Sequence[Sequence[Verdict]]
+) -> None:
+    different = [
+        f"{raw[:500]!r} ({len(raw)} bytes)\n    Python: {one}\n    engine: {all_}"
+        for raw, one, all_ in zip(raws, expected, got, strict=True)
+        if [one] != list(all_)
+    ]
+    assert not different, f"{len(different)} messages of {stream.name}, seed {seed}:\n" + "\n".join(different[:5])
+
+
+def _kind(verdict: Verdict) -> str:
+    match verdict:
+        case Accepted():
+            return "accepted"
+        case Rejected():
+            return verdict.reason.value
+        case Heartbeat():
+            return "heartbeat"
+
+
+def _reasons(stream: Stream) -> set[str]:
+    """Reasons that small messages of the stream can be rejected for."""
+    kinds = {field.column.kind for field in stream.fields}
+    never = {RejectReason.TOO_LARGE}
+    if "number" not in kinds:
+        never.add(RejectReason.OUT_OF_RANGE)
+    if "time" not in kinds:
+        never.add(RejectReason.IMPLAUSIBLE_TIME)
+    return {reason.value for reason in RejectReason if reason not in never}

@@ -1,0 +1,142 @@
+"""The engine over twins in memory: what it claims, repeats, repairs and records."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog
+from headwater.app.ingest import Ingest, Moved
+from headwater.contracts.streams import STREAMS
+from headwater.contracts.topics import load_topics
+from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.errors import Stop
+from headwater.ports import FlushLimits
+from tests.support.events import browser
+
+BROWSER = STREAMS["browser"]
+TOPICS = Path(__file__).resolve().parents[2] / "kafka" / "topics.yaml"
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    made = MemoryLog(FixedClock())
+    for topic in load_topics(TOPICS):
+        made.ensure(topic)
+    return made
+
+
+def _send(log: MemoryLog, first: int, last: int) -> None:
+    for number in range(first, last):
+        log.send(BROWSER.topic, str(number).encode(), browser(f"e{number}", at="2026-01-01 00:00:00"))
+
+
+def _drain(log: MemoryLog, ledger: MemoryLedger, rows: int = 200_000) -> Moved:
+    return Ingest(BROWSER, log, ledger, FixedClock()).drain(FlushLimits(rows=rows))
+
+
+def test_a_drain_stores_each_message_once_and_a_second_finds_nothing(log: MemoryLog) -> None:
+    ledger = MemoryLedger()
+    _send(log, 0, 50)
+    assert _drain(log, ledger, rows=7).staged == 50
+    assert _drain(log, ledger).messages == 0
+    assert sum(log.committed(BROWSER.topic).values()) == 50
+
+
+def test_a_bad_event_costs_one_event(log: MemoryLog) -> None:
+    _send(log, 0, 10)
+    log.send(BROWSER.topic, b"1", b"not json")
+    moved = _drain(log, MemoryLedger())
+    assert (moved.staged, moved.dead_letters) == (10, 1)
+
+
+def test_rows_that_a_crash_took_after_their_token_was_logged_are_stored_again(log: MemoryLog) -> None:
+    class Torn(MemoryLedger):
+        torn = False
+
+        def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+            super().store(stream, claim, batch, generation)
+            if not self.torn:
+                self.torn = True
+                self.lose_rows()
+
+    _send(log, 0, 30)
+    moved = _drain(log, Torn())
+    assert (moved.staged, moved.repairs) == (30, 1)
+
+
+def test_a_claim_that_a_dead_member_left_is_stored_before_anything_new(log: MemoryLog) -> None:
+    class Dies(MemoryLedger):
+        def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+            raise ConnectionError
+
+    ledger = MemoryLedger()
+    _send(log, 0, 30)
+    with pytest.raises(ConnectionError):
+        _drain(log, Dies(shares=ledger))
+    _send(log, 30, 40)
+    moved = _drain(log, ledger)
+    assert moved.staged == 40
+    assert all(s.found.total == s.claim.messages for s in ledger.stored())
+
+
+def test_the_claim_of_another_member_is_obeyed(log: MemoryLog) -> None:
+    _send(log, 0, 30)
+    ledger = MemoryLedger()
+
+    class Slow(MemoryLedger):
+        """Another member claims shorter ranges just before this one does."""
+
+        def claim(self, proposal: Claim) -> Claim:
+            short = max(proposal.from_offset + 1, proposal.to_offset - 3)
+            other = replace(proposal, to_offset=short, messages=short - proposal.from_offset)
+            return super().claim(other)
+
+    assert _drain(log, Slow(shares=ledger)).staged == 30
+    assert sorted(_covered(ledger.stored())) == sorted(_covered_all(log))
+
+
+def _covered(stored: Sequence[Stored]) -> list[tuple[int, int]]:
+    return [(s.claim.partition, o) for s in stored for o in range(s.claim.from_offset, s.claim.to_offset)]
+
+
+def _covered_all(log: MemoryLog) -> list[tuple[int, int]]:
+    return [(p, o) for p, mark in log.watermarks(BROWSER.topic).items() for o in range(mark.begin, mark.end)]
+
+
+def test_offsets_that_retention_removed_are_recorded_loudly(log: MemoryLog, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(20):
+        log.send(BROWSER.topic, b"\x00", browser(f"e{number}", at="2026-01-01 00:00:00"))
+    log.retire(BROWSER.topic, 0, before=8)
+    with caplog.at_level(logging.ERROR):
+        moved = _drain(log, MemoryLedger())
+    assert (moved.staged, moved.lost) == (12, 8)
+    assert "retention removed 8 offsets" in caplog.text
+
+
+def test_a_topic_that_was_made_again_starts_its_own_books(log: MemoryLog) -> None:
+    ledger = MemoryLedger()
+    _send(log, 0, 10)
+    _drain(log, ledger)
+    log.delete(BROWSER.topic)
+    for topic in load_topics(TOPICS):
+        log.ensure(topic)
+    _send(log, 0, 7)
+    assert _drain(log, ledger).staged == 7
+    assert len({s.claim.epoch for s in ledger.stored()}) == 2
+
+
+def test_more_rows_than_messages_stop_the_engine_before_it_commits(log: MemoryLog) -> None:
+    class Doubles(MemoryLedger):
+        def find(self, stream: str, claim: Claim) -> Found:
+            found = super().find(stream, claim)
+            return replace(found, staged=found.staged * 2)
+
+    _send(log, 0, 10)
+    with pytest.raises(Stop, match="rows stand for"):
+        _drain(log, Doubles())
+    assert log.committed(BROWSER.topic) == {}
