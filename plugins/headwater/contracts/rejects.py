@@ -1,4 +1,4 @@
-"""The closed list of reasons for which an event is refused, in the order in which they are looked for."""
+"""The closed list of reasons for which an event is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RejectReason(StrEnum):
-    """Each rejected event has exactly one of these."""
+    """Each rejected event has exactly one of these: of the whole message, else of the first field that is wrong."""
 
     TOO_LARGE = "too_large"
     INVALID_JSON = "invalid_json"

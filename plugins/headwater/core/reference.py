@@ -47,7 +47,8 @@ JSON is read strictly, as the engine's parser does:
 
 ## Why a message is rejected
 
-The first reason that applies, in this order, and the first field in the order of the tables below:
+The first three reasons are about the whole message, and no field is named. Otherwise the fields are looked at in the
+order of the tables below, and the first one that is wrong is named with its reason.
 
 | reason | meaning |
 |---|---|
@@ -83,8 +84,8 @@ def _section(stream: Stream) -> str:
     return f"""
 ## {stream.topic}
 
-{stream.model.__doc__} Message key: `{stream.key_field}`. Staging table: `{stream.staging_table}`.
-Version {stream.version}; [JSON Schema](schemas/{stream.name}.json).
+{stream.model.__doc__} Message key: `{stream.key_field}`.
+Staging table: `{stream.staging_table}`. Version {stream.version}; [JSON Schema](schemas/{stream.name}.json).
 
 | field | required | type | column | meaning |
 |---|---|---|---|---|

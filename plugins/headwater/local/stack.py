@@ -14,7 +14,7 @@ from pathlib import Path
 from headwater.errors import FixSettings
 from headwater.local.credentials import Credentials, write_stack_env
 from headwater.local.layout import Layout, Ports, private_file
-from headwater.local.parts import Plan, platform
+from headwater.local.parts import Part, Plan, Step, platform
 from headwater.local.ports import require_free
 from headwater.local.processes import sweep
 from headwater.local.start import Progress, Started, Starter
@@ -111,7 +111,8 @@ class Stack:
 
     def _settle(self, plan: Plan) -> None:
         """Leave a supervisor running that has started nothing but what belongs to the present settings."""
-        files = {job_file(self.layout, each.name): each.job.text() for each in (*plan.parts, *plan.steps)}
+        jobs: list[Part | Step] = [*plan.parts, *plan.steps]
+        files = {job_file(self.layout, each.name): each.job.text() for each in jobs}
         config = render(self.layout, plan.parts)
         mark = hashlib.sha256(json.dumps([config, *files.values()]).encode()).hexdigest()
         marked = self.layout.run / "settings.sha256"

@@ -19,11 +19,13 @@ time.tzset()
 import uvicorn  # noqa: E402 - the engine reads the time zone when it is loaded
 
 from headwater.assets import asset  # noqa: E402
-from headwater.errors import HeadwaterError  # noqa: E402
+from headwater.errors import FixSettings, HeadwaterError  # noqa: E402
 from headwater.local.front.access import load_users  # noqa: E402
 from headwater.local.front.app import Front  # noqa: E402
 from headwater.local.front.engine import Engine, enter_private_folder  # noqa: E402
 from headwater.local.front.intake import Limits  # noqa: E402
+from headwater.local.front.problems import EngineProblem  # noqa: E402
+from headwater.local.front.protocol import LimitedProtocol  # noqa: E402
 from headwater.local.front.spool import Spool  # noqa: E402
 
 
@@ -50,17 +52,21 @@ def main() -> int:
         enter_private_folder(spool_dir / "cwd")
         engine = Engine(data_dir, asset("clickhouse/config/local.xml"))
         engine.open()
+    except EngineProblem as problem:
+        print(f"The data folder {data_dir} cannot be opened: {problem}. Is another front running on it?", file=sys.stderr)
+        return FixSettings.exit_code
     except HeadwaterError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     spool = Spool(spool_dir)
     front = Front(engine, users, spool, Limits(), options.max_queries)
     config = uvicorn.Config(
-        front, host="127.0.0.1", port=options.port, http="httptools", loop="uvloop", ws="none", lifespan="off",
+        front, host="127.0.0.1", port=options.port, http=LimitedProtocol, loop="uvloop", ws="none", lifespan="off",
         access_log=False, log_config=None, timeout_keep_alive=60, timeout_graceful_shutdown=10, server_header=False,
     )  # fmt: skip
     server = _Server(config)
     asyncio.run(server.serve())
+    front.close()
     engine.close()
     spool.close()
     return 0

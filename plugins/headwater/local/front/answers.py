@@ -20,8 +20,6 @@ _TYPES = {
     "Markdown": "text/markdown; charset=UTF-8",
     "Values": "text/plain; charset=UTF-8",
 }
-_ROWWISE_JSON = ("EachRow", "Strings")
-
 
 def content_type(output_format: str) -> str:
     """Media type of a format."""
@@ -65,6 +63,17 @@ def problem_body(problem: Problem, version: str) -> bytes:
     """Error text with the version, as the server writes it."""
     text = str(problem)
     return (text if f"(version {version})" in text[-60:] else f"{text} (version {version})").encode() + b"\n"
+
+
+def late_problem(problem: Problem, version: str, tag: str) -> bytes:
+    """An error after the first rows, as a block that clients look for by the tag of the header."""
+    text = problem_body(problem, version)
+    return b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n" % (
+        tag.encode(),
+        text,
+        len(text),
+        tag.encode(),
+    )
 
 
 def problem_headers(problem: Problem) -> Headers:

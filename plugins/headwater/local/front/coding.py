@@ -21,6 +21,17 @@ class Coder(Protocol):
         """The last piece; raises a `Problem` when a stream breaks off."""
 
 
+class _Plain:
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def finish(self) -> bytes:
+        return b""
+
+
+PLAIN: Coder = _Plain()
+
+
 class _Decoder:
     """Any object with `decompress`, which may meet several frames in a row."""
 

@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headwater.local.front.engine import SERVER_DEFAULTS, Connection, Engine, literal, quoted_name
+from headwater.local.front.engine import SERVER_DEFAULTS, Connection, Engine, literal
 from headwater.local.front.guard import Guard, Scope
 from headwater.local.front.problems import Problem
 from headwater.local.front.request import Request
 from headwater.local.front.rights import READER, READER_LIMITS, READER_SETTINGS, WRITER
-from headwater.local.front.runner import Answer, Job, canonical, run
+from headwater.local.front.runner import Answer, Job, run
 from headwater.local.front.sessions import Session, Sessions
 from headwater.local.front.spool import Spool
 
@@ -165,7 +165,7 @@ def _kill_by_client_id(connection: Connection, job: Job) -> Job:
     """`KILL QUERY` where the condition means the clients' query ids, not the engine's own."""
     if connection.classify(job.sql)[1] != 1:
         return job
-    text = canonical(connection, job.sql)
+    text = connection.canonical(job.sql)
     if not text.startswith("KILL QUERY WHERE "):
         return job
     head, _, tail = text.removeprefix("KILL QUERY WHERE ").rpartition(" ")
@@ -182,6 +182,3 @@ def _kill_by_client_id(connection: Connection, job: Job) -> Job:
     )
     ids = ", ".join(literal(line) for line in found.bytes().decode().split()) or "''"
     return Job(f"KILL QUERY WHERE query_id IN ({ids}) {tail}", job.default_format)
-
-
-__all__ = ["MARK", "Desk", "Work", "quoted_name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -80,6 +81,15 @@ class Connection:
         verdict = self._native._conn.classify_query(sql)  # noqa: SLF001 - the wrapper has no public way to it
         return verdict["query_class"].name, int(verdict["statement_count"])
 
+    def canonical(self, sql: str) -> str:
+        """The statement in the engine's own formatting: no comments, one spelling; raises its syntax error."""
+        return self.text("SELECT formatQuerySingleLine({sql:String})", {"sql": _escaped(sql)})
+
+    def parsed(self, sql: str) -> dict[str, Any]:
+        """The statement as the engine's parser sees it; error 36 for the kinds that have no such form."""
+        tree: dict[str, Any] = json.loads(self.text("SELECT parseQueryToJSON({sql:String})", {"sql": _escaped(sql)}))
+        return tree
+
     def set(self, settings: Mapping[str, str]) -> None:
         """Change settings of this connection; unknown names are the engine's error 115."""
         if settings:
@@ -131,6 +141,11 @@ class Engine:
 
     def _address(self) -> str:
         return f"{self.data_dir}?config-file={self.config_file}"
+
+
+def _escaped(text: str) -> str:
+    """A string as the engine reads values of parameters."""
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
 def literal(value: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -75,15 +74,12 @@ class Guard:
 
 def tree_of(connection: Connection, sql: str) -> Node:
     """The statement as the engine's parser sees it; raises its syntax error."""
-    from headwater.local.front.runner import canonical, escaped
-
     try:
-        tree: Node = json.loads(connection.text("SELECT parseQueryToJSON({sql:String})", {"sql": escaped(sql)}))
+        return connection.parsed(sql)
     except Problem as problem:
         if problem.code != 36:
             raise
-        return _other_tree(connection, canonical(connection, sql))
-    return tree
+        return _other_tree(connection, connection.canonical(sql))
 
 
 def _other_tree(connection: Connection, text: str) -> Node:

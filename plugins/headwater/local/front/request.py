@@ -101,17 +101,21 @@ def parse(scope: Mapping[str, Any]) -> Request:
     return _request(str(scope["method"]), str(scope["path"]), headers, pairs)
 
 
-def with_fields(request: Request, fields: Iterable[tuple[str, str]]) -> Request:
-    """The request after the text fields of a multipart form are added."""
-    pairs = {**request.transport, **request.settings, **request.external, **_prefixed(request.params)}
-    return _request(request.method, request.path, request.headers, {**pairs, **dict(fields), "query_id": request.query_id})
+def with_fields(request: Request, fields: Iterable[tuple[str, str]], tables: tuple[str, ...] = ()) -> Request:
+    """The request after the text fields of a multipart form are added; `tables` are the names of its files."""
+    pairs = {**request.transport, **request.settings, **_prefixed(request.params), **dict(fields)}
+    pairs["query_id"] = request.query_id
+    return _request(request.method, request.path, request.headers, pairs, tables)
 
 
 def _prefixed(params: Mapping[str, str]) -> dict[str, str]:
     return {f"param_{name}": value for name, value in params.items()}
 
 
-def _request(method: str, path: str, headers: Mapping[bytes, bytes], pairs: Mapping[str, str]) -> Request:
+def _request(
+    method: str, path: str, headers: Mapping[bytes, bytes], pairs: Mapping[str, str], tables: tuple[str, ...] = ()
+) -> Request:
+    described = {f"{table}_{part}" for table in tables for part in ("structure", "types", "format")}
     transport: dict[str, str] = {}
     settings: dict[str, str] = {}
     params: dict[str, str] = {}
@@ -121,7 +125,7 @@ def _request(method: str, path: str, headers: Mapping[bytes, bytes], pairs: Mapp
             params[name.removeprefix("param_")] = value
         elif name in _TRANSPORT:
             transport[name] = value
-        elif name.endswith(("_structure", "_types", "_format")) and f"{name.rpartition('_')[0]}_format" in pairs:
+        elif name in described:
             external[name] = value
         else:
             settings[name] = value

@@ -66,7 +66,7 @@ def run(connection: Connection, job: Job, spool: Spool, *, may_write: bool = Tru
     if count > 1:
         raise Problem(62, "Syntax error (Multi-statements are not allowed)")
     if count == 0:
-        canonical(connection, job.sql)
+        connection.canonical(job.sql)
         raise Problem(62, "Syntax error: the statement cannot be parsed")
     if kind != "READ_ONLY":
         _forbid_files(connection, job.sql)
@@ -81,21 +81,11 @@ def _writing(may_write: bool) -> None:
         raise Problem(164, "Cannot execute query in readonly mode. The method GET implies readonly; use POST to modify")
 
 
-def canonical(connection: Connection, sql: str) -> str:
-    """The statement in the engine's own formatting: no comments, one spelling; raises its syntax error."""
-    return connection.text("SELECT formatQuerySingleLine({sql:String})", {"sql": escaped(sql)})
-
-
-def escaped(text: str) -> str:
-    """A string as the engine reads values of parameters."""
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-
-
 def _forbid_files(connection: Connection, sql: str) -> None:
     lowered = sql.lower()
     if "outfile" not in lowered and "infile" not in lowered:
         return
-    text = canonical(connection, sql)
+    text = connection.canonical(sql)
     try:
         split_output(text)
     except OwnFile:
@@ -123,7 +113,7 @@ def _read(connection: Connection, job: Job, spool: Spool) -> Answer:
     lowered = sql.lower()
     if "outfile" in lowered or (named is None and "format" in lowered):
         try:
-            _, named = split_output(canonical(connection, sql))
+            _, named = split_output(connection.canonical(sql))
         except OwnFile:
             raise Problem(497, "INTO OUTFILE works in a client, not through HTTP") from None
     chosen = named or job.default_format
@@ -145,7 +135,7 @@ def _blocks(connection: Connection, job: Job, chosen: str, counts: Counts) -> Ge
 
 
 def _through_file(connection: Connection, job: Job, chosen: str, counts: Counts, spool: Spool) -> Answer:
-    text, _ = split_output(canonical(connection, job.sql))
+    text, _ = split_output(connection.canonical(job.sql))
     spooled = spool.create()
     try:
         spooled.seal()
@@ -173,7 +163,7 @@ def _file_pieces(spooled: Spooled, spool: Spool) -> Generator[bytes, None, None]
 
 def _empty_native(connection: Connection, job: Job) -> bytes:
     """A block without rows, which tells the client the columns of an empty result."""
-    text, _ = split_output(canonical(connection, job.sql))
+    text, _ = split_output(connection.canonical(job.sql))
     described = connection.run(f"DESCRIBE TABLE ({text})", "JSONCompactEachRow", job.params)
     columns = [json.loads(line)[:2] for line in described.bytes().splitlines()]
     block = _varint(len(columns)) + _varint(0)

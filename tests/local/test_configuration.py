@@ -1,0 +1,120 @@
+"""What the stack writes for its programs: loopback only, no secret in sight, names that the programs know."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+from supervisor.options import ServerOptions
+
+from headwater.assets import asset, project_root
+from headwater.local import airflow, kafka
+from headwater.local.credentials import Credentials
+from headwater.local.layout import Layout, Ports
+from headwater.local.parts import DATABASE_STEP, base_environment, platform
+from headwater.local.supervisor import render
+from headwater.settings import Settings
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A home whose path has characters that configuration files treat specially."""
+    found = Layout.of(Settings(home=tmp_path / "100% mine"))
+    found.make()
+    return found
+
+
+@pytest.fixture
+def secrets(layout: Layout) -> Credentials:
+    """Its credentials."""
+    return Credentials.of(layout)
+
+
+PORTS = Ports(airflow=18080, clickhouse=18123, kafka=19092, kafka_controller=19093, s3=19000)
+
+
+def test_kafka_listens_on_loopback_only_and_keeps_its_own_time(tmp_path: Path) -> None:
+    text = kafka.render(kafka.Node(tmp_path, 19092, 19093))
+    lines = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    for key in ("listeners", "advertised.listeners"):
+        assert re.findall(r"//([^:]+):(\d+)", lines[key]) == [("127.0.0.1", "19092"), ("127.0.0.1", "19093")]
+    assert lines["log.message.timestamp.type"] == "LogAppendTime"
+    assert lines["auto.create.topics.enable"] == "false"
+    assert lines["log.dirs"] == str(tmp_path / "data")
+    assert "{" not in text.replace("{…}", "")
+    topics = yaml.safe_load(asset("kafka/topics.yaml").read_text())
+    assert int(lines["message.max.bytes"]) >= topics["defaults"]["config"]["max.message.bytes"]
+
+
+def test_supervisord_reads_its_configuration_as_meant(layout: Layout, secrets: Credentials) -> None:
+    path = layout.run / "supervisord.conf"
+    plan = platform(layout, PORTS, secrets)
+    path.write_text(render(layout, plan.parts))
+    options = ServerOptions()
+    options.realize(["-c", str(path)])
+    programs = {group.process_configs[0].name: group.process_configs[0] for group in options.process_group_configs}
+    assert sorted(programs) == sorted(part.name for part in plan.parts)
+    for part in plan.parts:
+        program = programs[part.name]
+        assert str(layout.run / f"{part.name}.job.json") in program.command.replace("'", "")
+        assert program.stdout_logfile == str(layout.log(part.name))
+        assert (program.autostart, program.autorestart is not False) == (False, True)
+        assert program.stopwaitsecs > part.job.grace_s + 5, "The guard must never be killed while it still ends others."
+    assert options.unix_file is None or options.unix_file == str(layout.supervisor_socket)
+
+
+def test_no_secret_is_in_a_command_or_in_the_supervisor_s_configuration(layout: Layout, secrets: Credentials) -> None:
+    plan = platform(layout, PORTS, secrets)
+    shown = render(layout, plan.parts) + " ".join(word for part in plan.parts for word in part.job.command)
+    for name in Credentials.__dataclass_fields__:
+        assert getattr(secrets, name) not in shown, name
+
+
+def test_airflow_knows_every_option_that_is_set(layout: Layout, secrets: Credentials) -> None:
+    spec = find_spec("airflow")
+    assert spec is not None
+    assert spec.origin is not None
+    described = yaml.safe_load((Path(spec.origin).parent / "config_templates" / "config.yml").read_text())
+    known = {(section, option) for section, found in described.items() for option in found["options"]}
+    parser = configparser.ConfigParser()
+    parser.read(asset(airflow.CONFIG))
+    for section in parser.sections():
+        for option in parser.options(section):
+            assert (section, option) in known, f"[{section}] {option} is unknown to Airflow"
+    for name in airflow.environment(layout, PORTS, secrets):
+        if name.startswith("AIRFLOW__"):
+            section, option = name.removeprefix("AIRFLOW__").lower().split("__", 1)
+            assert (section, option) in known, name
+
+
+def test_airflow_stays_on_this_machine(layout: Layout, secrets: Credentials) -> None:
+    variables = airflow.environment(layout, PORTS, secrets)
+    assert variables["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:18080/execution/"
+    assert variables["AIRFLOW__API__HOST"] == "127.0.0.1"
+    plan = platform(layout, PORTS, secrets)
+    commands = {part.name: part.job.command for part in plan.parts}
+    for name in ("airflow-scheduler", "airflow-triggerer"):
+        # Without it a log server listens on all addresses, and two stacks collide.
+        assert "--skip-serve-logs" in commands[name]
+    assert Path(variables["AIRFLOW__CORE__PLUGINS_FOLDER"]) == project_root() / "plugins"
+
+
+def test_needs_name_parts_or_steps(layout: Layout, secrets: Credentials) -> None:
+    plan = platform(layout, PORTS, secrets)
+    names = {part.name for part in plan.parts} | {step.name for step in plan.steps}
+    assert {need for part in plan.parts for need in part.needs} == {DATABASE_STEP}
+    assert {need for step in plan.steps for need in step.needs} <= names
+
+
+def test_programs_do_not_inherit_other_airflows_or_addresses(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AIRFLOW__CORE__EXECUTOR", "PYTHONPATH", "HEADWATER_CLICKHOUSE_URL", "JAVA_TOOL_OPTIONS"):
+        monkeypatch.setenv(name, "foreign")
+    monkeypatch.setenv("HEADWATER_SOMETHING_ELSE", "mine")
+    found = base_environment(layout)
+    assert "foreign" not in found.values()
+    assert found["HEADWATER_SOMETHING_ELSE"] == "mine"
+    assert found["HEADWATER_HOME"] == str(layout.home)

@@ -1,0 +1,176 @@
+"""Each check finds the fault it is for, and nothing else does; on clean data none finds anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from headwater.app.check import CheckFailed, CheckResult, demand, read_checks, run_checks
+from headwater.core.checks import Check, Severity
+from tests.support.events import an_id, browser, device, geo, location
+from tests.support.staging import Stage
+
+pytestmark = pytest.mark.stack
+
+CHECKS = read_checks(Path(__file__).resolve().parents[2] / "clickhouse" / "sql" / "quality")
+MUTATION = "SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1"
+
+
+def _run(stage: Stage, run_id: str = "test") -> list[CheckResult]:
+    return run_checks(CHECKS, run_id, stage.db, stage.clock)
+
+
+def _found(stage: Stage) -> set[str]:
+    return {result.check.name for result in _run(stage) if not result.passed}
+
+
+def _fill(stage: Stage) -> None:
+    stage.send("browser", *[browser(f"e{n}", click=f"c{n % 3}") for n in range(12)], b"not json")
+    stage.send("device", *[device(f"c{n}", user=f"u{n}") for n in range(3)] * 2)
+    stage.send("geo", *[geo(f"c{n}", geo_latitude=str(10 + n)) for n in range(3)] * 2)
+    stage.send("location", *[location(f"e{n}") for n in range(12)])
+    stage.build()
+
+
+def test_on_clean_data_no_check_finds_anything(stage: Stage) -> None:
+    _fill(stage)
+    assert _found(stage) == set()
+
+
+def test_there_are_at_least_twenty_checks_over_all_kinds() -> None:
+    assert len(CHECKS) >= 20
+    assert len({check.kind for check in CHECKS}) == 5
+
+
+def _sql(statement: str) -> Callable[[Stage], None]:
+    return lambda stage: stage.db.statements([statement])
+
+
+def _late_staging(stage: Stage) -> None:
+    stage.send("browser", browser("late"))
+    stage.clock.moment += timedelta(hours=2)
+
+
+def _open_claim(stage: Stage) -> None:
+    stage.db.statements(
+        [
+            "INSERT INTO ops.claims SELECT topic, epoch, 2, 900, 909, 9, 0, generateUUIDv4(), ingested_at - INTERVAL 20 MINUTE, 1, 'test' "
+            "FROM ops.claims WHERE topic = 'geo_events' LIMIT 1"
+        ]
+    )
+
+
+def _forgotten_event(stage: Stage) -> None:
+    stage.send("browser", browser("waits", click="unknown"))
+    stage.build()
+    stage.clock.moment += timedelta(hours=25)
+
+
+def _incomplete(stage: Stage) -> None:
+    stage.send("browser", *[browser(f"alone{n}", click="unknown") for n in range(9)])
+    stage.clock.moment += timedelta(minutes=16)
+    stage.build()
+
+
+def _settled(plant: Callable[[Stage], None]) -> Callable[[Stage], None]:
+    """The fault stands for a while: checks leave out what the last two minutes built."""
+
+    def later(stage: Stage) -> None:
+        plant(stage)
+        stage.clock.moment += timedelta(minutes=5)
+
+    return later
+
+
+FACT = "SELECT * FROM analytics.fact_events ORDER BY event_id LIMIT 1"
+COPY_FACT = f"INSERT INTO analytics.fact_events {FACT}"
+PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
+    "staged_events_are_built": (_late_staging, set()),
+    "claims_are_stored": (_open_claim, set()),
+    "events_do_not_wait_too_long": (_forgotten_event, set()),
+    "facts_have_their_keys": (
+        _sql(f"ALTER TABLE analytics.fact_events UPDATE event_type = '' WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"),
+        set(),
+    ),
+    "complete_facts_have_user_and_page": (
+        _sql(f"ALTER TABLE analytics.fact_events UPDATE page_url_path = '' WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"),
+        set(),
+    ),
+    "few_facts_are_incomplete": (_incomplete, set()),
+    "facts_stand_once": (_settled(_sql(COPY_FACT)), {"facts_equal_the_plans", "users_equal_facts"}),
+    "visits_stand_once": (_sql("INSERT INTO ops.visits SELECT * FROM ops.visits LIMIT 1"), set()),
+    "users_stand_once": (
+        _sql("INSERT INTO analytics.dim_users SELECT * REPLACE(0 AS total_events) FROM analytics.dim_users LIMIT 1"),
+        {"users_are_seen_in_order"},
+    ),
+    "places_stand_once": (_sql("INSERT INTO analytics.dim_geo SELECT * FROM analytics.dim_geo LIMIT 1"), set()),
+    "facts_users_are_known": (
+        _settled(_sql(f"ALTER TABLE analytics.dim_users DELETE WHERE user_domain_id = toUUID('{an_id('u1')}') {MUTATION}")),
+        {"users_equal_facts"},
+    ),
+    "facts_places_are_known": (
+        _settled(_sql(f"ALTER TABLE analytics.dim_geo DELETE WHERE geo_latitude = 11 {MUTATION}")),
+        set(),
+    ),
+    "facts_come_from_plans": (
+        _sql(f"ALTER TABLE analytics.fact_events UPDATE build = 99 WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"),
+        {"facts_equal_the_plans"},
+    ),
+    "ingestion_conserves": (
+        _sql(f"ALTER TABLE ops.stored UPDATE dead_letters = dead_letters + 1 WHERE topic = 'browser_events' {MUTATION}"),
+        set(),
+    ),
+    "staged_rows_equal_the_books": (
+        _sql(f"ALTER TABLE analytics.events_geo_raw DELETE WHERE offset = 1 {MUTATION}"),
+        set(),
+    ),
+    "plans_balance": (_sql(f"ALTER TABLE ops.plans_done UPDATE repeats = 5 WHERE 1 {MUTATION}"), set()),
+    "facts_equal_the_plans": (
+        _sql(f"ALTER TABLE ops.plans_done UPDATE facts = facts - 1, repeats = repeats + 1 WHERE 1 {MUTATION}"),
+        set(),
+    ),
+    "hourly_aggregate_equals_facts": (_sql(f"ALTER TABLE analytics.agg_events_hourly DELETE WHERE 1 {MUTATION}"), set()),
+    "traffic_aggregate_equals_facts": (
+        _sql(f"ALTER TABLE analytics.agg_traffic_sources DELETE WHERE 1 {MUTATION}"),
+        set(),
+    ),
+    "users_equal_facts": (
+        _settled(_sql(f"ALTER TABLE analytics.dim_users UPDATE total_events = 9 WHERE user_domain_id = toUUID('{an_id('u1')}') {MUTATION}")),
+        set(),
+    ),
+    "users_are_seen_in_order": (
+        _sql(f"ALTER TABLE analytics.dim_users UPDATE first_seen = last_seen + INTERVAL 1 DAY WHERE 1 {MUTATION}"),
+        set(),
+    ),
+    "coordinates_are_on_earth": (
+        _sql("INSERT INTO analytics.dim_geo (geo_id, geo_latitude) VALUES (1, 91)"),
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_a_planted_fault_is_found_by_exactly_the_check_for_it(stage: Stage, check: Check) -> None:
+    plant, others = PLANTS[check.name]
+    _fill(stage)
+    plant(stage)
+    assert _found(stage) == {check.name} | others
+
+
+def test_a_failing_check_raises_with_help_and_a_sample_and_a_warning_does_not(stage: Stage) -> None:
+    _fill(stage)
+    _sql(COPY_FACT)(stage)
+    results = _run(stage)
+    with pytest.raises(CheckFailed, match=r"facts_stand_once.*Numbers of that day are too high.*First rows"):
+        demand(results)
+    demand([result for result in results if result.check.severity is Severity.WARN])
+
+
+def test_results_are_kept_once_for_each_run_and_check(stage: Stage) -> None:
+    _fill(stage)
+    for _ in range(2):
+        _run(stage, "run-1")
+    assert stage.count("ops.quality_results") == len(CHECKS)
