@@ -34,7 +34,7 @@ with DAG(
             500_000, type="integer", minimum=1000, maximum=2_000_000, description="Events that one plan takes at most."
         ),
     },
-):
+) as dag:
     facts = tasks.build_fact_events.override(
         outlets=[Asset("headwater://analytics/fact_events"), Asset("headwater://analytics/agg_events_hourly")]
     )()

@@ -24,7 +24,9 @@ with DAG(
     max_active_runs=1,
     default_args={**tasks.DEFAULT_ARGS, "retries": 1},
     tags=["headwater", "quality"],
-):
+) as dag:
     checks = [tasks.run_check.override(task_id=f"check_{kind}")(kind) for kind in KINDS]
-    report = tasks.generate_quality_report.override(outlets=[Asset("headwater://ops/quality_results")])()
+    report = tasks.generate_quality_report.override(
+        trigger_rule="all_done", retries=0, outlets=[Asset("headwater://ops/quality_results")]
+    )()
     checks >> report

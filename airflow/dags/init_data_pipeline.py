@@ -35,7 +35,7 @@ with DAG(
             description="Send files again though the same content was loaded before. Facts count each event once.",
         ),
     },
-):
+) as dag:
     loads = [
         tasks.load_events.override(
             task_id=f"load_{stream}_events", outlets=[Asset(f"headwater://kafka/{stream}_events")]

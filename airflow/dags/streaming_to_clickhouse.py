@@ -25,7 +25,7 @@ with DAG(
     max_active_runs=1,
     default_args=tasks.DEFAULT_ARGS,
     tags=["headwater", "ingestion"],
-):
+) as dag:
     consumed = [
         tasks.consume_events.override(
             task_id=f"consume_{stream}_events", outlets=[Asset(f"headwater://analytics/events_{stream}_raw")]

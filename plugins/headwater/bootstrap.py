@@ -77,6 +77,10 @@ class Platform:
         """Load one JSONL file as it is; content that was loaded before is skipped unless `again`."""
         return self._loader.load(STREAMS[stream], path, again=again, tell=tell)
 
+    def messages_in_kafka(self, stream: str) -> int:
+        """Messages that the topic of the stream was ever given."""
+        return sum(mark.end for mark in self.log.watermarks(STREAMS[stream].topic).values())
+
     def drain(self, stream: str, limits: FlushLimits | None = None) -> Moved:
         """Store everything that the topic of the stream holds now, exactly once."""
         return self._ingest(stream).drain(limits or FlushLimits())

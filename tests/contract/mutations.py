@@ -17,8 +17,9 @@ KAFKA_TIME = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 _UUID = "6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a001"
 _TEXTS = [
-    "Chrome", "de_DE", 'Mozilla/5.0 (X11; Linux) "quoted" \\ back', "", " ", 'a":"b', '":', "é😀", "\u0000", "null",
-    "true", "\n\t", "x" * 300, "{}", '{"event_id":1}', "/product_a?x=1&y=%20", "\ufeff", "\u2028", ":", '"', "\\", "5",
+    "Chrome", "de_DE", 'Mozilla/5.0 (X11; Linux) "quoted" \\ back', "", " ", 'a":"b', '":', '":null', '": null,"',
+    "é😀", "\u0000", "null", "true", "\n\t", "x" * 300, "{}", '{"event_id":1}', "/product_a?x=1&y=%20", "\ufeff",
+    "\u2028", ":", '"', "\\", "5",
 ]  # fmt: skip
 _UUIDS = [
     _UUID, _UUID.upper(), _UUID.replace("-", ""), f"{{{_UUID}}}", f"urn:uuid:{_UUID}", _UUID[:-1], f"{_UUID}0",
@@ -98,7 +99,12 @@ def valid_value(field: Field, rng: random.Random) -> Any:
 
 
 def _valid(stream: Stream, rng: random.Random) -> _Pairs:
-    return [(field.name, valid_value(field, rng)) for field in stream.fields if field.required or rng.random() < 0.9]
+    nulls = rng.choice([0, 0, 0.3])
+    return [
+        (field.name, None if not field.required and rng.random() < nulls else valid_value(field, rng))
+        for field in stream.fields
+        if field.required or rng.random() < 0.9
+    ]
 
 
 def _odd_value(field: Field, rng: random.Random) -> Any:
@@ -183,6 +189,9 @@ def _spell(pairs: _Pairs, rng: random.Random) -> bytes:
     def gap(usual: str = "") -> str:
         return rng.choice(["", "", " ", "\n", "\t", "\r\n", "  "]) if space == "wild" else usual
 
+    def before_colon() -> str:
+        return gap() or (rng.choice(" \t\n\r") if rng.random() < 0.03 else "")
+
     def text(value: Any, is_key: bool = False) -> str:
         if isinstance(value, Written):
             return value.text
@@ -197,7 +206,9 @@ def _spell(pairs: _Pairs, rng: random.Random) -> bytes:
         return spelled
 
     colon, comma = (": ", ", ") if space == "python" else (":", ",")
-    members = [f"{gap()}{text(name, is_key=True)}{gap()}{colon}{gap()}{text(value)}{gap()}" for name, value in pairs]
+    members = [
+        f"{gap()}{text(name, is_key=True)}{before_colon()}{colon}{gap()}{text(value)}{gap()}" for name, value in pairs
+    ]
     return f"{gap()}{{{comma.join(members)}}}{gap()}".encode()
 
 

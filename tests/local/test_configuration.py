@@ -21,8 +21,10 @@ from headwater.settings import Settings
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A home whose path has characters that configuration files treat specially."""
+    (tmp_path / "t").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
     found = Layout.of(Settings(home=tmp_path / "100% mine"))
     found.make()
     return found
@@ -50,21 +52,27 @@ def test_kafka_listens_on_loopback_only_and_keeps_its_own_time(tmp_path: Path) -
     assert int(lines["message.max.bytes"]) >= topics["defaults"]["config"]["max.message.bytes"]
 
 
-def test_supervisord_reads_its_configuration_as_meant(layout: Layout, secrets: Credentials) -> None:
+def test_supervisord_reads_its_configuration_as_meant(
+    layout: Layout, secrets: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = layout.run / "supervisord.conf"
     plan = platform(layout, PORTS, secrets)
     path.write_text(render(layout, plan.parts))
+    monkeypatch.chdir(layout.run)
     options = ServerOptions()
     options.realize(["-c", str(path)])
     programs = {group.process_configs[0].name: group.process_configs[0] for group in options.process_group_configs}
     assert sorted(programs) == sorted(part.name for part in plan.parts)
     for part in plan.parts:
         program = programs[part.name]
-        assert str(layout.run / f"{part.name}.job.json") in program.command.replace("'", "")
-        assert program.stdout_logfile == str(layout.log(part.name))
+        assert program.command.split()[-1] == f"{part.name}.job.json"
+        assert program.directory is None, "The job file is found from the run folder."
+        assert (layout.run / program.stdout_logfile).resolve() == layout.log(part.name)
         assert (program.autostart, program.autorestart is not False) == (False, True)
         assert program.stopwaitsecs > part.job.grace_s + 5, "The guard must never be killed while it still ends others."
-    assert options.unix_file is None or options.unix_file == str(layout.supervisor_socket)
+    (server,) = options.server_configs
+    assert (server["file"], server["chmod"]) == (str(layout.supervisor_socket), 0o700)
+    assert Path(options.pidfile).resolve() == layout.run / "supervisor.pid"
 
 
 def test_no_secret_is_in_a_command_or_in_the_supervisor_s_configuration(layout: Layout, secrets: Credentials) -> None:

@@ -34,6 +34,7 @@ def mode(path: Path) -> int:
 def test_everything_secret_is_private(settings: Settings) -> None:
     layout = Layout.of(settings)
     layout.make()
+    layout.make_runtime()
     secrets = Credentials.of(layout)
     write_stack_env(layout, secrets.addresses(Ports.of(settings)), settings)
     for folder in (layout.home, layout.secrets, layout.run, layout.logs, layout.runtime):
@@ -91,7 +92,7 @@ def test_a_socket_folder_that_others_can_enter_is_refused(settings: Settings) ->
     layout.runtime.mkdir()
     layout.runtime.chmod(0o755)
     with pytest.raises(FixSettings, match="nobody else can enter"):
-        layout.make()
+        layout.make_runtime()
 
 
 def test_a_socket_folder_that_is_a_link_is_refused(settings: Settings, tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_socket_folder_that_is_a_link_is_refused(settings: Settings, tmp_path:
     layout = Layout.of(settings)
     layout.runtime.symlink_to(target)
     with pytest.raises(FixSettings, match="nobody else can enter"):
-        layout.make()
+        layout.make_runtime()
 
 
 def test_socket_paths_stay_short_however_long_the_home_is(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import stat
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 import pytest
 
 from headwater.local import guard, postgres
@@ -99,7 +98,6 @@ def test_as_root_it_keeps_one_right_and_nothing_else(tmp_path: Path, sockets: Pa
         fields = dict(
             line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
         )
-    assert set(fields["Uid"].split()) != {"0"}
     assert "0" not in fields["Uid"].split()
     assert fields["Groups"].split() == []
     for name in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
@@ -112,8 +110,3 @@ def test_a_half_made_data_folder_is_made_again(tmp_path: Path, sockets: Path) ->
     (half / "PG_VERSION").write_text("16")
     with serving(tmp_path / "data", sockets):
         assert not half.exists()
-
-
-def test_the_command_is_plain_words(tmp_path: Path) -> None:
-    words = postgres.command(tmp_path / "a b", tmp_path)
-    assert json.loads(json.dumps(words))[-3] == str(tmp_path / "a b")

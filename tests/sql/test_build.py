@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.events import an_id, browser, device, geo, location
+from tests.support.staging import Stage
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.build import Build, BuildLimits
-from tests.support.events import an_id, browser, device, geo, location
-from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
 
@@ -197,7 +197,9 @@ def test_a_build_that_died_at_any_statement_is_finished_by_the_next(stage: Stage
         stage.build()
     assert deaths >= 8
     assert _states(stage) == (11, 11, 11, 11)
-    last = stage.db.query("SELECT taken + was_waiting = facts + repeats + conflicts + waiting AS ok FROM ops.plans_done")
+    last = stage.db.query(
+        "SELECT taken + was_waiting = facts + repeats + conflicts + waiting AS ok FROM ops.plans_done"
+    )
     assert all(row["ok"] for row in last)
     assert stage.count("ops.waiting", "kind = 'event' AND plan = (SELECT max(plan) FROM ops.plans_done)") == 11
 

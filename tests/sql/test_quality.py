@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.events import an_id, browser, device, geo, location
+from tests.support.staging import Stage
 
 from headwater.app.check import CheckFailed, CheckResult, demand, read_checks, run_checks
 from headwater.core.checks import Check, Severity
-from tests.support.events import an_id, browser, device, geo, location
-from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
 
@@ -92,11 +92,15 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
     "claims_are_stored": (_open_claim, set()),
     "events_do_not_wait_too_long": (_forgotten_event, set()),
     "facts_have_their_keys": (
-        _sql(f"ALTER TABLE analytics.fact_events UPDATE event_type = '' WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"),
+        _sql(
+            f"ALTER TABLE analytics.fact_events UPDATE event_type = '' WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"
+        ),
         set(),
     ),
     "complete_facts_have_user_and_page": (
-        _sql(f"ALTER TABLE analytics.fact_events UPDATE page_url_path = '' WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"),
+        _sql(
+            f"ALTER TABLE analytics.fact_events UPDATE page_url_path = '' WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"
+        ),
         set(),
     ),
     "few_facts_are_incomplete": (_incomplete, set()),
@@ -108,7 +112,9 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
     ),
     "places_stand_once": (_sql("INSERT INTO analytics.dim_geo SELECT * FROM analytics.dim_geo LIMIT 1"), set()),
     "facts_users_are_known": (
-        _settled(_sql(f"ALTER TABLE analytics.dim_users DELETE WHERE user_domain_id = toUUID('{an_id('u1')}') {MUTATION}")),
+        _settled(
+            _sql(f"ALTER TABLE analytics.dim_users DELETE WHERE user_domain_id = toUUID('{an_id('u1')}') {MUTATION}")
+        ),
         {"users_equal_facts"},
     ),
     "facts_places_are_known": (
@@ -116,11 +122,15 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         set(),
     ),
     "facts_come_from_plans": (
-        _sql(f"ALTER TABLE analytics.fact_events UPDATE build = 99 WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"),
+        _sql(
+            f"ALTER TABLE analytics.fact_events UPDATE build = 99 WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"
+        ),
         {"facts_equal_the_plans"},
     ),
     "ingestion_conserves": (
-        _sql(f"ALTER TABLE ops.stored UPDATE dead_letters = dead_letters + 1 WHERE topic = 'browser_events' {MUTATION}"),
+        _sql(
+            f"ALTER TABLE ops.stored UPDATE dead_letters = dead_letters + 1 WHERE topic = 'browser_events' {MUTATION}"
+        ),
         set(),
     ),
     "staged_rows_equal_the_books": (
@@ -132,13 +142,20 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         _sql(f"ALTER TABLE ops.plans_done UPDATE facts = facts - 1, repeats = repeats + 1 WHERE 1 {MUTATION}"),
         set(),
     ),
-    "hourly_aggregate_equals_facts": (_sql(f"ALTER TABLE analytics.agg_events_hourly DELETE WHERE 1 {MUTATION}"), set()),
+    "hourly_aggregate_equals_facts": (
+        _sql(f"ALTER TABLE analytics.agg_events_hourly DELETE WHERE 1 {MUTATION}"),
+        set(),
+    ),
     "traffic_aggregate_equals_facts": (
         _sql(f"ALTER TABLE analytics.agg_traffic_sources DELETE WHERE 1 {MUTATION}"),
         set(),
     ),
     "users_equal_facts": (
-        _settled(_sql(f"ALTER TABLE analytics.dim_users UPDATE total_events = 9 WHERE user_domain_id = toUUID('{an_id('u1')}') {MUTATION}")),
+        _settled(
+            _sql(
+                f"ALTER TABLE analytics.dim_users UPDATE total_events = 9 WHERE user_domain_id = toUUID('{an_id('u1')}') {MUTATION}"
+            )
+        ),
         set(),
     ),
     "users_are_seen_in_order": (

@@ -43,7 +43,9 @@ def assert_warehouse_equals(oracle: Oracle, warehouse: Queryable) -> None:
 
 def assert_facts_equal(oracle: Oracle, warehouse: Queryable) -> None:
     """Every column of every fact."""
-    facts = _rows(warehouse, f"SELECT {', '.join(_FACT_COLUMNS)} FROM analytics.fact_events ORDER BY toString(event_id)")
+    facts = _rows(
+        warehouse, f"SELECT {', '.join(_FACT_COLUMNS)} FROM analytics.fact_events ORDER BY toString(event_id)"
+    )
     expected = [
         tuple(fact[name] for name in _FACT_COLUMNS) for fact in sorted(oracle.facts, key=lambda f: str(f["event_id"]))
     ]

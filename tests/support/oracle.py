@@ -39,9 +39,7 @@ class Oracle:
     @cached_property
     def _db(self) -> duckdb.DuckDBPyConnection:
         db = duckdb.connect()
-        rows = [
-            {k: str(v) if isinstance(v, UUID) else v for k, v in fact.items()} for fact in self.facts
-        ]
+        rows = [{k: str(v) if isinstance(v, UUID) else v for k, v in fact.items()} for fact in self.facts]
         db.register("facts", pa.Table.from_pylist(rows))
         db.execute("SET TimeZone = 'UTC'")
         return db

@@ -156,7 +156,7 @@ class Airflow:
     @retry(
         retry=retry_if_exception_type(Retry),
         stop=stop_after_delay(_RETRY_BUDGET_S),
-        wait=wait_exponential_jitter(initial=0.2, max=3),
+        wait=wait_exponential_jitter(multiplier=0.2, max=3),
         reraise=True,
     )
     def _call(self, method: str, path: str, accept: frozenset[int] | set[int] = frozenset(), **options: Any) -> Any:

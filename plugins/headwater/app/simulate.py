@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
+from headwater.contracts.streams import STREAMS
 from headwater.core.generator.live import live_events
 from headwater.ports import Clock, EventLog
 
@@ -34,8 +36,12 @@ def simulate(
     """Send visits at `rate` events per second, each event at its time and in all streams.
 
     `wait` pauses for a number of seconds and returns true when the sending shall stop. Everything sent is
-    acknowledged when this returns. Raises `Retry` when the log refused a message.
+    acknowledged when this returns. Raises `FixSettings` when a topic is missing, `Retry` when a message was refused.
     """
+    for stream in STREAMS.values():
+        log.epoch(stream.topic)
+    planned = live_events(rate, seed)
+    upcoming = chain([next(planned)], planned)  # the first one takes time to find
     started = clock.now()
     events = messages = 0
     seen: set[int] = set()
@@ -44,7 +50,7 @@ def simulate(
         return (clock.now() - started).total_seconds()
 
     with log.sink() as sink:
-        for event in live_events(rate, seed):
+        for event in upcoming:
             ends = duration_s is not None and event.due_s >= duration_s
             pause_s = (duration_s if ends and duration_s is not None else event.due_s) - elapsed_s()
             if wait(max(pause_s, 0.0)) or ends:

@@ -22,6 +22,7 @@ _TUPLE_TYPES = {
     Kind.FLAG: "Nullable(Bool)",
     Kind.NUMBER: "Nullable(String)",
 }
+_NULLS = "countSubstrings(raw, '\":null') + countSubstrings(raw, '\": null')"
 _JSON_TYPES = "['\"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'"
 
 
@@ -40,11 +41,12 @@ def tuple_type(stream: Stream) -> str:
 
 
 def parse_select(stream: Stream, source: str) -> str:
-    """One row per message: its fields as `x`, and `colons`, the number of `":` in it."""
+    """One row per message: its fields as `x`, how many `":` it has, and how many of these stand before a string."""
     return f"""SELECT
     raw, {POSITION},
     JSONExtract(raw, {literal(tuple_type(stream))}) AS x,
-    countSubstrings(raw, '":') AS colons
+    countSubstrings(raw, '":') AS colons,
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM {source}"""  # noqa: S608 - every part comes from the contract
 
 
@@ -84,21 +86,23 @@ def _given(stream: Stream) -> list[tuple[Field, str]]:
 
 
 def _usual(stream: Stream) -> str:
-    """True for messages that are plainly valid: known fields only, each once, each a string of its usual form.
+    """True for messages that are plainly valid: known fields only, each a string of its usual form, a flag, or null.
 
     `JSONExtract` finds nothing in invalid JSON, so a message with its required fields is valid JSON. Every key is
-    followed by `":`, and these stand nowhere else when there are as many as known fields were found; then no key is
-    unknown, nested or repeated. When each of them is followed by a quote, every value is a string.
+    followed by `":`, as no space stands before a colon. Those that are followed neither by a quote nor by the flag
+    must be nulls. When there are as many `":` as fields were found plus nulls, no field but a null is repeated, and
+    every key is known, unless there are nulls: then the keys are looked at.
     """
     found = " + ".join(f"isNotNull(x.{field.name})" for field in stream.fields)
+    known = ", ".join(literal(field.name) for field in stream.fields)
     flags = [field.name for field in stream.fields if field.column.kind is Kind.FLAG]
-    strings = ["countSubstrings(raw, '\":\"')", "countSubstrings(raw, '\": \"')"]
+    nulls = f"(colons - strings{''.join(f' - isNotNull(x.{name})' for name in flags)})"
     tests = [
         f"length(raw) <= {MAX_MESSAGE_BYTES}",
-        f"colons = {found}",
+        f"colons = {nulls} + {found}",
         *(f"{_flag_literal(name)} = isNotNull(x.{name})" for name in flags),
-        f"colons = {' + '.join([*strings, *(f'isNotNull(x.{name})' for name in flags)])}",
         "NOT multiSearchAny(raw, ['\" ', '\"\\t', '\"\\n', '\"\\r'])",
+        f"({nulls} = 0 OR ({nulls} = {_NULLS} AND arrayAll(n -> n IN ({known}), JSONExtractKeys(raw))))",
         *(test for field in stream.fields for test in _usual_field(field)),
     ]
     return "ifNull(\n        " + "\n        AND ".join(tests) + ",\n        0)"

@@ -97,7 +97,12 @@ def create_chain(stream: Stream) -> list[str]:
     detail      String"""
     return [
         _step(name, "landing", f"Messages of {stream.topic} as they come", ""),
-        _step(name, "parsed", "The same messages with their fields", f"    x {tuple_type(stream)},\n    colons UInt64"),
+        _step(
+            name,
+            "parsed",
+            "The same messages with their fields",
+            f"    x {tuple_type(stream)},\n    colons UInt64,\n    strings UInt64",
+        ),
         _step(
             name,
             "checked",

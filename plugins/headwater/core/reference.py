@@ -52,7 +52,7 @@ order of the tables below, and the first one that is wrong is named with its rea
 
 | reason | meaning |
 |---|---|
-"""
+"""  # noqa: E501 - a row of a table is one line
 
 _TYPES = {Kind.UUID: "UUID", Kind.TIME: "time", Kind.TEXT: "text", Kind.FLAG: "flag", Kind.NUMBER: "number"}
 

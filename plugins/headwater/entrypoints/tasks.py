@@ -7,16 +7,18 @@ to parse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.sdk import Connection, get_current_context, task
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 from pydantic import SecretStr
 
 from headwater.core.checks import CheckKind
+from headwater.errors import HeadwaterError, Retry, Stop
 
 if TYPE_CHECKING:
     from headwater.bootstrap import Platform
@@ -33,7 +35,23 @@ DEFAULT_ARGS: dict[str, Any] = {
 }
 
 
-@task
+def step(function: Callable[..., Any]) -> Any:
+    """A task whose errors say what follows: only `Retry` and unexpected errors are tried again."""
+
+    @task
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Retry:
+            raise
+        except HeadwaterError as error:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+    return run
+
+
+@step
 def create_kafka_topics() -> dict[str, str]:
     """Bring the schema and Kafka's topics up to date."""
     platform = _platform()
@@ -44,7 +62,7 @@ def create_kafka_topics() -> dict[str, str]:
     return {change.topic: change.action for change in changes}
 
 
-@task
+@step
 def load_events(stream: str) -> dict[str, Any]:
     """Send the lines of one file to its topic."""
     params = _params()
@@ -62,21 +80,21 @@ def load_events(stream: str) -> dict[str, Any]:
     return {"stream": loaded.stream, "sent": loaded.sent, "rejected": loaded.rejected}
 
 
-@task
+@step
 def verify_data_load(loads: Sequence[Mapping[str, Any]]) -> None:
     """Kafka holds at least what the load was told it had taken."""
     platform = _platform()
-    in_kafka = {row.stream: row.in_kafka or 0 for row in platform.summary().streams}
+    in_kafka = {load["stream"]: platform.messages_in_kafka(load["stream"]) for load in loads}
     _table(
         "stream", "sent", "rejected", "in Kafka",
         rows=[(load["stream"], load["sent"], load["rejected"], in_kafka[load["stream"]]) for load in loads],
     )  # fmt: skip
     short = [load["stream"] for load in loads if in_kafka[load["stream"]] < load["sent"]]
     if short:
-        raise ValueError(f"Kafka holds fewer messages than were acknowledged for {short}. Run the DAG again.")
+        raise Stop(f"Kafka holds fewer messages than were acknowledged for {short}. Run the DAG again.")
 
 
-@task
+@step
 def consume_events(stream: str) -> dict[str, Any]:
     """Store everything that the topic holds now, exactly once."""
     moved = _platform().drain(stream)
@@ -90,7 +108,7 @@ def consume_events(stream: str) -> dict[str, Any]:
     return {"stream": moved.stream, "messages": moved.messages, "dead_letters": moved.dead_letters}
 
 
-@task
+@step
 def validate_ingestion(streams: Sequence[str]) -> None:
     """Prove that every message stands in the tables once."""
     platform = _platform()
@@ -109,7 +127,7 @@ def validate_ingestion(streams: Sequence[str]) -> None:
         )  # fmt: skip
 
 
-@task
+@step
 def build_fact_events() -> dict[str, int]:
     """Carry out plans until everything staged is built or waits for its parts."""
     from headwater.app.build import BuildLimits
@@ -130,19 +148,19 @@ def build_fact_events() -> dict[str, int]:
     return {"plans": len(built.plans), "facts": built.facts}
 
 
-@task
+@step
 def update_dim_users() -> int:
     """Write `dim_users` anew."""
     return _update_dimension("dim_users")
 
 
-@task
+@step
 def update_dim_geo() -> int:
     """Write `dim_geo` anew."""
     return _update_dimension("dim_geo")
 
 
-@task
+@step
 def optimize_tables() -> int:
     """Merge crowded days for a bounded time."""
     merged = _platform().optimize()
@@ -150,13 +168,13 @@ def optimize_tables() -> int:
     return merged
 
 
-@task
+@step
 def verify_dwh_layer() -> None:
     """The invariants of the warehouse hold after the build."""
     _check([CheckKind.DUPLICATES, CheckKind.CONSISTENCY])
 
 
-@task
+@step
 def clear_staging_old_data() -> int:
     """Drop staged days that are built and old."""
     cleared = _platform().clear_staging()
@@ -164,13 +182,13 @@ def clear_staging_old_data() -> int:
     return cleared.rows
 
 
-@task
+@step
 def run_check(kind: str) -> int:
     """Run the quality checks of one kind."""
     return _check([CheckKind(kind)])
 
 
-@task(trigger_rule="all_done", retries=0)
+@step
 def generate_quality_report() -> None:
     """Tell the outcome of every check of this run; fails when a check of severity `fail` found something."""
     rows = _platform().database.rows("ops/quality_report", run_id=_run_id())
@@ -185,7 +203,7 @@ def generate_quality_report() -> None:
             log_.warning("%s: %s First rows: %s", row["check_name"], row["help"], row["sample"])
     failing = [row["check_name"] for row in rows if not row["passed"] and row["severity"] == "fail"]
     if failing or not rows:
-        raise ValueError(f"Quality checks failed: {', '.join(failing) or 'none has run'}.")
+        raise Stop(f"Quality checks failed: {', '.join(failing) or 'none has run'}.")
     log_.info("%d checks, none failed", len(rows))
 
 

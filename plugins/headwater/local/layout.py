@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -14,6 +15,7 @@ from headwater.errors import FixSettings
 from headwater.settings import STACK_ENV_FILE, Settings
 
 _PRIVATE = 0o700
+_PRIVATE_FILE = 0o600
 CACHE_FOLDER = ".headwater-cache"
 
 
@@ -99,17 +101,15 @@ class Layout:
 
     def make(self) -> None:
         """Create the folders that hold state, private to this user; modes of existing parents stay as they are."""
-        if not self.home.is_dir():
-            self.home.mkdir(mode=_PRIVATE, parents=True)
+        self.home.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         for folder in (self.run, self.logs, self.secrets, self.postgres_data.parent):
             folder.mkdir(mode=_PRIVATE, exist_ok=True)
             folder.chmod(_PRIVATE)
         for name in ("airflow", "clickhouse", "kafka", "s3"):
             (self.home / name).mkdir(mode=_PRIVATE, exist_ok=True)
-        self._make_runtime()
 
-    def _make_runtime(self) -> None:
-        """The socket folder lies in a folder that all users share, so it is checked rather than trusted."""
+    def make_runtime(self) -> None:
+        """Create the folder of sockets. It lies in a folder that all users share, so it is checked, not trusted."""
         try:
             self.runtime.mkdir(mode=_PRIVATE)
         except FileExistsError:
@@ -123,10 +123,12 @@ class Layout:
 
 
 def private_file(path: Path, text: str) -> None:
-    """Write `text` to a file that only this user can read, at once or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Write `text` to a file that only this user can read, at once or not at all; leave it alone if it says so."""
+    with contextlib.suppress(OSError):
+        if path.read_text(encoding="utf-8") == text and stat.S_IMODE(path.stat().st_mode) == _PRIVATE_FILE:
+            return
+    # Readable and writable by its owner only.
+    descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
         handle.write(text)
-    fresh.replace(path)
+    Path(fresh).replace(path)

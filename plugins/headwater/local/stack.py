@@ -55,12 +55,14 @@ class Stack:
         began = time.monotonic()
         self.layout.make()
         with self._alone():
+            self.layout.make_runtime()
             secrets = Credentials.of(self.layout)
             plan = self._plan(self.layout, self.ports, secrets)
             self._settle(plan)
-            write_stack_env(self.layout, secrets.addresses(self.ports), self.settings)
+            addresses = secrets.addresses(self.ports)
+            write_stack_env(self.layout, addresses, self.settings)
             Starter(self.layout, self._supervisor, plan, report).run()
-        return Started(time.monotonic() - began, self.addresses())
+        return Started(time.monotonic() - began, addresses)
 
     def down(self, report: Callable[[Progress], None] = _silent) -> int:
         """End every process of the stack; data stays. Returns how many parts (or left-over processes) were ended."""
@@ -119,7 +121,7 @@ class Stack:
         same = marked.is_file() and marked.read_text(encoding="utf-8") == mark
         if not (same and self._supervisor.alive()):
             self._stop(_silent)
-            self.layout.make()
+            self.layout.make_runtime()
         running = {name for name, program in self._supervisor.programs().items() if program.running}
         require_free(
             {name: port for part in plan.parts if part.name not in running for name, port in part.ports.items()}

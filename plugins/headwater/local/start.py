@@ -18,7 +18,7 @@ from headwater.errors import HeadwaterError, Stop
 from headwater.local.guard import PART_VARIABLE
 from headwater.local.layout import Layout
 from headwater.local.parts import Part, Plan, Step, base_environment
-from headwater.local.supervisor import Supervisor, guarded
+from headwater.local.supervisor import Supervisor, guarded, job_file
 
 State = Literal["preparing", "starting", "healthy", "failed", "stopped"]
 _POLL_S = 0.25
@@ -100,7 +100,7 @@ class Starter:
             step.prepare()
             with self._layout.log(step.name).open("wb") as output:
                 done = subprocess.run(
-                    guarded(self._layout, step.name),
+                    guarded(str(job_file(self._layout, step.name))),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

@@ -42,7 +42,10 @@ class Program:
 
 
 def render(layout: Layout, parts: Iterable[Part]) -> str:
-    """supervisord's configuration: every program under a guard, none started by itself, all started again."""
+    """supervisord's configuration: every program under a guard, none started by itself, all started again.
+
+    Paths are relative to the run folder: supervisord expands some of them twice, so no escape for `%` fits all.
+    """
     sections = [
         "[unix_http_server]",
         f"file={_escaped(str(layout.supervisor_socket))}",
@@ -52,11 +55,11 @@ def render(layout: Layout, parts: Iterable[Part]) -> str:
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
         "",
         "[supervisord]",
-        f"logfile={_escaped(str(layout.log('supervisor')))}",
+        f"logfile={_log(layout, 'supervisor')}",
         "logfile_maxbytes=5MB",
         "logfile_backups=1",
-        f"pidfile={_escaped(str(layout.run / 'supervisor.pid'))}",
-        f"childlogdir={_escaped(str(layout.logs))}",
+        "pidfile=supervisor.pid",
+        "childlogdir=.",
         "umask=077",
         *(["user=root"] if os.geteuid() == 0 else []),
     ]
@@ -70,16 +73,15 @@ def job_file(layout: Layout, name: str) -> Path:
     return layout.run / f"{name}.job.json"
 
 
-def guarded(layout: Layout, name: str) -> tuple[str, ...]:
-    """The command that runs a part's job under a guard; isolated, so that the guard stays small."""
-    return (sys.executable, "-I", "-S", str(_GUARD), str(job_file(layout, name)))
+def guarded(job: str) -> tuple[str, ...]:
+    """The command that runs the job of a file under a guard; isolated, so that the guard stays small."""
+    return (sys.executable, "-I", "-S", str(_GUARD), job)
 
 
 def _program(layout: Layout, part: Part) -> list[str]:
     return [
         f"[program:{part.name}]",
-        f"command={_escaped(shlex.join(guarded(layout, part.name)))}",
-        f"directory={_escaped(str(layout.run))}",
+        f"command={_escaped(shlex.join(guarded(job_file(layout, part.name).name)))}",
         f'environment={PART_VARIABLE}="{part.name}"',
         "autostart=false",
         "autorestart=true",
@@ -89,10 +91,14 @@ def _program(layout: Layout, part: Part) -> list[str]:
         "stopsignal=TERM",
         f"stopwaitsecs={int(part.job.grace_s) + _STOP_MARGIN_S}",
         "redirect_stderr=true",
-        f"stdout_logfile={_escaped(str(layout.log(part.name)))}",
+        f"stdout_logfile={_log(layout, part.name)}",
         "stdout_logfile_maxbytes=10MB",
         "stdout_logfile_backups=2",
     ]
+
+
+def _log(layout: Layout, name: str) -> Path:
+    return Path("..") / layout.log(name).relative_to(layout.home)
 
 
 def _escaped(text: str) -> str:

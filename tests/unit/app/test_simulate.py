@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from headwater.adapters.memory import FixedClock, MemoryLog
 from headwater.app.simulate import Simulated, simulate
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import Topic
 from headwater.core.verdict import Accepted, judge
+from headwater.errors import FixSettings
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -89,3 +92,11 @@ def test_same_seed_sends_the_same_events() -> None:
         play.run(rate=10, duration_s=20)
     sent = [sorted(value for value, _ in play.messages("location_events")) for play in (first, second)]
     assert sent[0] == sent[1]
+
+
+def test_a_missing_topic_is_named_before_anything_is_sent() -> None:
+    play = Play()
+    play.log.delete("geo_events")
+    with pytest.raises(FixSettings, match="geo_events"):
+        play.run(rate=10, duration_s=1)
+    assert not play.messages("browser_events")

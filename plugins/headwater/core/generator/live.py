@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,11 @@ from headwater.core.generator.lines import VisitTexts, event_ids, visit_texts
 from headwater.core.generator.randomness import fraction, hashed
 from headwater.core.generator.visits import visit_lengths, visits
 
-# Visits that began this long before the start are under way when it comes, so that the rate is there at once.
+# Visits that began this long before the start are under way when it comes, so that the rate is there at once. At
+# thousands of events per second it is shorter, and the rate rises in the first minutes.
 _LEAD_S = 1800.0
-_VISITS_AT_ONCE = 200
+_LEAD_VISITS = 200_000
+_VISITS_AT_ONCE = 500
 _ACTIVE_USERS = 400
 _MEASURED_VISITS = 20_000
 
@@ -47,22 +50,36 @@ class LiveEvent:
 
 
 def live_events(rate: float, seed: int) -> Iterator[LiveEvent]:
-    """Events at `rate` per second on average, from 0 seconds on, for ever; the same for the same seed."""
+    """Events at `rate` per second on average, from 0 seconds on, for ever; the same for the same rate and seed."""
     visits_per_s = rate / float(visit_lengths(seed, 0, _MEASURED_VISITS).mean())
+    lead_s = min(_LEAD_S, _LEAD_VISITS / visits_per_s)
     waiting: list[tuple[float, int, int, LiveEvent]] = []
-    first = 0
-    while True:
-        block = visits(seed, first, _VISITS_AT_ONCE, _ACTIVE_USERS)
-        texts, ids, lengths = visit_texts(seed, block), event_ids(seed, block), block.lengths.tolist()
-        starts = (block.numbers + fraction(hashed(seed, "start", block.numbers))) / visits_per_s - _LEAD_S
-        dues = np.round(starts[:, None] + block.offsets_us / 1e6, 3).tolist()
-        for visit, start in enumerate(starts.tolist()):
+    for first in itertools.count(0, _VISITS_AT_ONCE):
+        for start, events in _visits(seed, first, visits_per_s, lead_s):
             while waiting and waiting[0][0] < start:
                 yield heapq.heappop(waiting)[-1]
-            for step in range(lengths[visit]):
-                due_s = dues[visit][step]
-                if due_s >= 0:
-                    page, kind = int(block.pages[visit, step]), int(block.types[visit, step])
-                    event = LiveEvent(due_s, first + visit, ids[visit][step], page, kind, texts[visit])
-                    heapq.heappush(waiting, (due_s, first + visit, step, event))
-        first += _VISITS_AT_ONCE
+            for step, event in enumerate(events):
+                heapq.heappush(waiting, (event.due_s, event.visit, step, event))
+
+
+def _visits(seed: int, first: int, visits_per_s: float, lead_s: float) -> Iterator[tuple[float, list[LiveEvent]]]:
+    """Start of each visit of a block, in order, and its events that lie after the start of all."""
+    block = visits(seed, first, _VISITS_AT_ONCE, _ACTIVE_USERS)
+    starts = (block.numbers + fraction(hashed(seed, "start", block.numbers))) / visits_per_s - lead_s
+    lasts = starts + block.offsets_us[np.arange(_VISITS_AT_ONCE), block.lengths - 1] / 1e6
+    block, starts = block.only(lasts >= 0), starts[lasts >= 0]
+    if not len(starts):
+        return
+    dues = np.round(starts[:, None] + block.offsets_us / 1e6, 3).tolist()
+    texts, ids = visit_texts(seed, block), event_ids(seed, block)
+    for i, (start, number) in enumerate(zip(starts.tolist(), block.numbers.tolist(), strict=True)):
+        pages, types = block.pages[i].tolist(), block.types[i].tolist()
+        steps = range(len(ids[i]))
+        yield (
+            start,
+            [
+                LiveEvent(dues[i][step], number, ids[i][step], pages[step], types[step], texts[i])
+                for step in steps
+                if dues[i][step] >= 0
+            ],
+        )

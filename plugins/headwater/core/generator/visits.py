@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,10 @@ class Visits:
     def lengths(self) -> NDArray[np.int64]:
         """Events of each visit."""
         return _lengths(self.pages)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Visits:
+        """The visits for which `chosen` is true."""
+        return Visits(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def visit_lengths(seed: int, first: int, count: int) -> NDArray[np.int64]:

@@ -73,21 +73,25 @@ def _conf(dag_id: str, settings: Settings) -> Mapping[str, object]:
 
 
 def _show_addresses(settings: Settings) -> None:
+    """Lines rather than a table: addresses and passwords are there to be copied whole."""
     airflow_password = settings.airflow_password.get_secret_value() if settings.airflow_password else ""
-    reader = settings.clickhouse_reader_url.get_secret_value() if settings.clickhouse_reader_url else ""
-    show_table(
-        "Open", ["what", "address", "user", "password"],
-        [
-            ("Airflow", settings.airflow_url, settings.airflow_user, airflow_password),
-            ("ClickHouse (HTTP, reads only)", *_parts(reader)),
-            ("Kafka", settings.kafka_bootstrap, "", ""),
-        ],
-    )  # fmt: skip
-    console.print(
-        'Ask: headwater sql "SELECT event_type, count() FROM analytics.fact_events GROUP BY event_type"\n'
-        "See: headwater status, headwater summary, headwater logs · Stop: make down (the data stays)",
-        markup=False,
+    address, user, password = _parts(
+        settings.clickhouse_reader_url.get_secret_value() if settings.clickhouse_reader_url else ""
     )
+    for line in (
+        "",
+        "Open",
+        f"  Airflow      {settings.airflow_url}  user {settings.airflow_user}  password {airflow_password}",
+        f"  ClickHouse   {address}  user {user} (reads only)  password {password}",
+        f"  Kafka        {settings.kafka_bootstrap}",
+        "Ask",
+        '  .venv/bin/headwater sql "SELECT event_type, count() FROM analytics.fact_events GROUP BY event_type"',
+        "See",
+        "  .venv/bin/headwater status | summary | logs | env | --help",
+        "Stop",
+        "  make down   (the data stays; make clean removes it)",
+    ):
+        typer.echo(line)
 
 
 def _parts(url: str) -> tuple[str, str, str]:

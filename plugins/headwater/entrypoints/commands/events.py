@@ -56,9 +56,7 @@ def generate(
 
 
 def simulate(
-    rate: Annotated[
-        float, typer.Option(min=0.01, max=20_000, help="Events per second, each in all four streams.")
-    ] = 10,
+    rate: Annotated[float, typer.Option(min=0.01, max=5_000, help="Events per second, each in all four streams.")] = 10,
     duration: Annotated[float | None, typer.Option(min=0, help="Seconds; without it until Ctrl-C.")] = None,
     seed: Annotated[int | None, typer.Option(help="Repeat the visitors of an earlier run.", show_default="new")] = None,
 ) -> None:

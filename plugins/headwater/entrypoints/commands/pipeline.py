@@ -13,6 +13,7 @@ import typer
 from headwater.app.build import BuildLimits
 from headwater.app.check import demand
 from headwater.app.ingest import Moved
+from headwater.app.schema import snapshot
 from headwater.bootstrap import Platform
 from headwater.contracts.streams import STREAMS
 from headwater.core.checks import CheckKind
@@ -27,7 +28,7 @@ StreamNames = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (migrate, topics, load, consume, build, check, verify):
+    for command in (migrate, schema, topics, load, consume, build, check, verify):
         app.command(rich_help_panel="Pipeline")(command)
 
 
@@ -38,6 +39,11 @@ def migrate() -> None:
         console.print(f"applied {migration.number:04d}_{migration.name}")
     if not applied:
         console.print("The schema is up to date.")
+
+
+def schema() -> None:
+    """Print every table and view as it stands in ClickHouse: `headwater schema > clickhouse/schema.sql`."""
+    typer.echo(snapshot(Platform().database), nl=False)
 
 
 def topics() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from headwater.adapters.airflow import TASK_FINISHED, Airflow, RunView, TaskInstance
 from headwater.errors import FixSettings
@@ -41,7 +42,7 @@ def run(
       headwater run data_quality_checks --conf '{"hours": 24}'
     """
     parameters = _parsed(conf)
-    errors = Console(stderr=True, highlight=False)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     with Airflow.of(load_settings()) as airflow:
         _ready(airflow, dag_id, errors)
         run_id = airflow.trigger(dag_id, parameters)
@@ -55,7 +56,8 @@ def run(
             _print_logs(airflow, view)
     if view.run.state != "success":
         failed = [task.label for task in view.tasks if task.state == "failed"]
-        errors.print(f"{dag_id} failed in {', '.join(failed) or 'no task: see the run in Airflow'}.", style="red")
+        said = f"{dag_id} failed in {', '.join(failed) or 'no task: see the run in Airflow'}."
+        errors.print(said, style="red", markup=False)
         raise typer.Exit(1)
 
 
@@ -103,8 +105,7 @@ def _finished_line(task: TaskInstance) -> str:
     took = "" if task.duration_s is None else f"{task.duration_s:.1f} s"
     tries = f"  (try {task.try_number})" if task.try_number > 1 else ""
     # Brackets of a mapped task's label are text, not markup.
-    label = task.label.replace("[", r"\[")
-    return f"  {mark} {label:<40} {task.state:<16} {took}{tries}"
+    return f"  {mark} {escape(f'{task.label:<40}')} {task.state:<16} {took}{tries}"
 
 
 def _print_logs(airflow: Airflow, view: RunView) -> None:

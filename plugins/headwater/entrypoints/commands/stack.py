@@ -43,7 +43,7 @@ def up() -> None:
     HEADWATER_HOME (default .headwater); everything listens on 127.0.0.1 only. HEADWATER_PORT_OFFSET moves all ports,
     HEADWATER_AIRFLOW_PORT and its like move one.
     """
-    errors = Console(stderr=True, highlight=False)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     with _Progress(errors) as progress:
         started = Stack.of().up(progress.report)
     errors.print(f"The stack works ({started.elapsed_s:.1f} s). Airflow: {started.addresses['HEADWATER_AIRFLOW_URL']}")
@@ -55,7 +55,7 @@ def down() -> None:
 
     Also ends what a killed supervisor left behind.
     """
-    errors = Console(stderr=True, highlight=False)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     began = time.monotonic()
     with _Progress(errors) as progress:
         count = Stack.of().down(progress.report)

@@ -23,6 +23,8 @@ _TYPES = {
 
 def content_type(output_format: str) -> str:
     """Media type of a format."""
+    if not output_format:
+        return "text/plain; charset=UTF-8"
     if output_format.startswith("JSON") and "EachRow" in output_format:
         return "application/x-ndjson; charset=UTF-8"
     header = output_format.startswith(("CSV", "TSV", "TabSeparated")) and "WithNames" in output_format

@@ -109,7 +109,8 @@ class Front:
             await self._send(work, held, watch, send)
         finally:
             watch.cancel()
-            await asyncio.shield(self._in_thread(self._desk.finish, work))
+            if not work.finished:
+                await asyncio.shield(self._in_thread(self._desk.finish, work))
 
     def _begin(self, work: Work) -> Held:
         answer = self._desk.start(work)
@@ -119,7 +120,15 @@ class Front:
             size += len(piece)
             if size >= _HELD_BACK_BYTES:
                 return Held(answer, b"".join(held), whole=False)
+        # Before the last byte is sent, so that the client's next request finds its session free.
+        self._desk.finish(work)
         return Held(answer, b"".join(held), whole=True)
+
+    def _next(self, work: Work, answer: Answer) -> bytes | None:
+        piece = next(answer.pieces, None)
+        if piece is None:
+            self._desk.finish(work)
+        return piece
 
     async def _unless_gone(self, watch: asyncio.Task[None], work: Work, call: Callable[..., Any], *args: Any) -> Any:
         """The result of a call in a thread; when the client goes meanwhile, its statement is stopped."""
@@ -142,7 +151,8 @@ class Front:
         request, answer = work.request, held.answer
         headers = answers.common_headers(request.query_id)
         headers.append((b"content-type", answers.content_type(answer.format).encode()))
-        headers.append((b"x-clickhouse-format", answer.format.encode()))
+        if answer.format:
+            headers.append((b"x-clickhouse-format", answer.format.encode()))
         headers.append((b"x-clickhouse-summary", answers.summary(answer.counts)))
         coder: coding.Coder = coding.PLAIN
         if request.flag("enable_http_compression") and (chosen := coding.encoder(request.header("accept-encoding"))):
@@ -159,7 +169,7 @@ class Front:
             while piece is not None:
                 async with asyncio.timeout(self._limits.pause_s):
                     await send({"type": "http.response.body", "body": coder.feed(piece), "more_body": True})
-                piece = await self._unless_gone(watch, work, next, answer.pieces, None)
+                piece = await self._unless_gone(watch, work, self._next, work, answer)
         except Problem as problem:
             # No last chunk follows, so that no client takes the answer for complete.
             log.warning("a stream broke off with code %d", problem.code)

@@ -32,6 +32,7 @@ class Work:
     session: Session | None = None
     answer: Answer | None = None
     restore: dict[str, str] = field(default_factory=dict)
+    finished: bool = False
 
 
 class Desk:
@@ -44,9 +45,13 @@ class Desk:
         self._guards = {"reader": Guard(READER), "writer": Guard(WRITER)}
 
     def open(self, user: str, request: Request, job: Job) -> Work:
-        """Take a connection: a fresh one, or that of the session."""
+        """Take a connection: a fresh one, or that of the session.
+
+        A reader's connection ends in a mode that cannot be left again, so that it serves one request only; nothing
+        that a reader may do would outlive the request anyway.
+        """
         name = request.transport.get("session_id", "")
-        if not name:
+        if not name or user == "reader":
             return Work(user, request, job, self._engine.connect())
         timeout = request.transport.get("session_timeout", "")
         session = self._sessions.take(user, name, timeout, must_exist=request.flag("session_check"))
@@ -71,7 +76,10 @@ class Desk:
         return work.answer
 
     def finish(self, work: Work) -> None:
-        """Stop what still runs and give the connection back."""
+        """Stop what still runs and give the connection back; doing it twice does nothing."""
+        if work.finished:
+            return
+        work.finished = True
         if work.answer is not None:
             with contextlib.suppress(Problem):
                 work.answer.close()
@@ -101,23 +109,20 @@ class Desk:
         return {"log_comment": work.request.query_id, **sent, MARK: _mark(work.request)}
 
     def _enter(self, work: Work) -> str:
-        wanted = work.request.database
-        if work.session is not None and not wanted:
-            return work.connection.text("SELECT currentDatabase()")
+        """Go to the database of the request; users with limits never stay in `default`, which shows files."""
+        wanted, connection = work.request.database, work.connection
         if wanted and wanted != "default":
-            if work.user != "owner":
-                allowed = self._guards[work.user].rights.databases
-                if wanted not in allowed:
-                    raise Problem(497, f"Not enough privileges: this user may not use {wanted}")
-            work.connection.use(wanted)
+            guard = self._guards.get(work.user)
+            if guard is not None and wanted not in guard.rights.databases:
+                raise Problem(497, f"Not enough privileges: this user may not use {wanted}")
+            connection.use(wanted)
             return wanted
-        if work.user != "owner":
-            try:
-                work.connection.use(_HOME)
-            except Problem:
-                return "default"
-            return _HOME
-        return "default"
+        current = connection.text("SELECT currentDatabase()") if work.session is not None else "default"
+        if current == "default" and work.user != "owner":
+            with contextlib.suppress(Problem):
+                connection.use(_HOME)
+                return _HOME
+        return current
 
     def _ask(self, work: Work, database: str) -> None:
         job = work.job
@@ -127,7 +132,6 @@ class Desk:
         if work.user == "reader":
             # Clients read from system.settings what they may send, so that one query sees the mode that permits it.
             mode = "2" if "settings" in verdict.system_tables else "1"
-            work.restore["readonly"] = "0"
             work.connection.set({"readonly": mode})
 
 

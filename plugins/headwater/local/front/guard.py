@@ -17,7 +17,7 @@ from headwater.local.front.rights import (
     SYSTEM_COMMANDS,
     Rights,
 )
-from headwater.local.front.statement import split_output
+from headwater.local.front.statement import OwnFile, split_output
 
 Node = dict[str, Any]
 
@@ -60,7 +60,8 @@ class Guard:
 
     def check(self, connection: Connection, sql: str, scope: Scope) -> Verdict:
         """The verdict on a statement; raises a `Problem` of code 497 where it is not allowed."""
-        names = tuple(sorted((k, v) for k, v in scope.params.items() if f"{{{k}:Identifier}}" in sql.replace(" ", "")))
+        # Only names bound as Identifier can change a verdict; however the text spells it, the word is there.
+        names = tuple(sorted(scope.params.items())) if "identifier" in sql.lower() else ()
         key = (sql, scope.database, names, scope.local_names)
         if (known := self._known.get(key)) is not None:
             return known
@@ -85,7 +86,10 @@ def tree_of(connection: Connection, sql: str) -> Node:
 def _other_tree(connection: Connection, text: str) -> Node:
     """Statements that the parser does not give as a tree: their own text is simple enough."""
     if described := _DESCRIBE.match(text):
-        body, _ = split_output(text[described.end() :])
+        try:
+            body, _ = split_output(text[described.end() :])
+        except OwnFile:
+            raise _denied("files are written by clients, not through HTTP") from None
         return tree_of(connection, f"SELECT * FROM {body}")
     if exists := _EXISTS.fullmatch(text):
         database, table = (exists.group(3), exists.group(4)) if exists.group(4) else ("", exists.group(3))
@@ -193,6 +197,8 @@ class _Walk:
             raise _denied(f"this user may not use the function {name}")
 
     def _table(self, parts: list[str]) -> None:
+        if any("/" in part for part in parts):
+            raise _denied("tables are not paths")
         if len(parts) == 1:
             if self._scope.database in self._rights.databases:
                 return

@@ -94,13 +94,14 @@ def _forbid_files(connection: Connection, sql: str) -> None:
         raise Problem(497, "FROM INFILE works in a client, not through HTTP")
 
 
-def _finished(connection: Connection, sql: str, job: Job) -> Answer:
+def _finished(connection: Connection, sql: str, job: Job, *, shows: bool = False) -> Answer:
     result = connection.run(sql, job.default_format, job.params)
     counts = Counts()
     counts.add(result)
     body = result.bytes()
     counts.result_rows = counts.result_rows if body else 0
-    return Answer(tail_format(sql) or job.default_format, counts, _once(body))
+    # Only statements with a result name a format in the answer: clients tell by it what kind of answer they hold.
+    return Answer(job.default_format if body or shows else "", counts, _once(body))
 
 
 def _once(body: bytes) -> Generator[bytes, None, None]:
@@ -119,7 +120,7 @@ def _read(connection: Connection, job: Job, spool: Spool) -> Answer:
     chosen = named or job.default_format
     counts = Counts()
     if first_word(sql) not in {"SELECT", "WITH", "(", "FROM"}:
-        return _finished(connection, sql, replace(job, default_format=chosen))
+        return _finished(connection, sql, replace(job, default_format=chosen), shows=True)
     if chosen in _BLOCKWISE and not _NEEDS_WHOLE.search(sql):
         return Answer(chosen, counts, _blocks(connection, job, chosen, counts))
     return _through_file(connection, job, chosen, counts, spool)

@@ -1,0 +1,1917 @@
+-- The schema at the head of the migrations. Written by `headwater schema`; not edited by hand.
+
+CREATE TABLE analytics.agg_events_hourly
+(
+    `event_hour` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `geo_country` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `total_events` AggregateFunction(count),
+    `unique_users` AggregateFunction(uniq, Nullable(UUID)),
+    `unique_clicks` AggregateFunction(uniq, UUID)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toDate(event_hour)
+ORDER BY (event_hour, event_type, browser_name, device_type, geo_country, utm_source, utm_campaign)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW analytics.agg_events_hourly_mv TO analytics.agg_events_hourly
+(
+    `event_hour` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `geo_country` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `total_events` AggregateFunction(count),
+    `unique_users` AggregateFunction(uniq, Nullable(UUID)),
+    `unique_clicks` AggregateFunction(uniq, UUID)
+)
+AS SELECT
+    toStartOfHour(toDateTime(event_timestamp, 'UTC')) AS event_hour,
+    event_type,
+    browser_name,
+    device_type,
+    geo_country,
+    utm_source,
+    utm_campaign,
+    countState() AS total_events,
+    uniqState(user_domain_id) AS unique_users,
+    uniqState(click_id) AS unique_clicks
+FROM analytics.fact_events
+GROUP BY
+    event_hour,
+    event_type,
+    browser_name,
+    device_type,
+    geo_country,
+    utm_source,
+    utm_campaign;
+
+CREATE TABLE analytics.agg_traffic_sources
+(
+    `date` Date,
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `referer_medium` LowCardinality(String),
+    `total_events` AggregateFunction(count),
+    `unique_users` AggregateFunction(uniq, Nullable(UUID)),
+    `unique_sessions` AggregateFunction(uniq, UUID)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY date
+ORDER BY (date, utm_source, utm_medium, utm_campaign, utm_content, referer_medium)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW analytics.agg_traffic_sources_mv TO analytics.agg_traffic_sources
+(
+    `date` Date,
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `referer_medium` LowCardinality(String),
+    `total_events` AggregateFunction(count),
+    `unique_users` AggregateFunction(uniq, Nullable(UUID)),
+    `unique_sessions` AggregateFunction(uniq, UUID)
+)
+AS SELECT
+    toDate(event_timestamp) AS date,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    utm_content,
+    referer_medium,
+    countState() AS total_events,
+    uniqState(user_domain_id) AS unique_users,
+    uniqState(click_id) AS unique_sessions
+FROM analytics.fact_events
+GROUP BY
+    date,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    utm_content,
+    referer_medium;
+
+CREATE TABLE analytics.dim_geo
+(
+    `geo_id` UInt64,
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_timezone` LowCardinality(String)
+)
+ENGINE = MergeTree
+ORDER BY geo_id
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE analytics.dim_users
+(
+    `user_domain_id` UUID,
+    `user_custom_id` String,
+    `first_seen` DateTime64(6, 'UTC'),
+    `last_seen` DateTime64(6, 'UTC'),
+    `total_events` UInt64,
+    `device_type` LowCardinality(String) COMMENT 'Of the user\'s last event',
+    `os_name` LowCardinality(String) COMMENT 'Of the user\'s last event'
+)
+ENGINE = MergeTree
+ORDER BY user_domain_id
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE analytics.events_browser_raw
+(
+    `event_id` UUID COMMENT 'Identity of the event; unique.',
+    `event_timestamp` DateTime64(6, 'UTC') COMMENT 'When it happened.' CODEC(Delta(8), ZSTD(1)),
+    `event_type` LowCardinality(String) COMMENT 'What happened: `pageview` and others; an open set.',
+    `click_id` UUID COMMENT 'Links the event to its device and geo part.',
+    `browser_name` LowCardinality(String) COMMENT 'Name of the browser.',
+    `browser_language` LowCardinality(String) COMMENT 'Preferred language of the browser.',
+    `browser_user_agent` String COMMENT 'The browser\'s own description of itself.',
+    `unknown_fields` UInt32 COMMENT 'Fields of the message that the contract does not name',
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(ingested_at)
+ORDER BY (epoch, partition, offset)
+TTL toDateTime(ingested_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+
+CREATE TABLE analytics.events_device_raw
+(
+    `click_id` UUID COMMENT 'Links to the browser events.',
+    `os` LowCardinality(String) COMMENT 'Operating system with version.',
+    `os_name` LowCardinality(String) COMMENT 'Operating system.',
+    `os_timezone` LowCardinality(String) COMMENT 'Time zone set on the device.',
+    `device_type` LowCardinality(String) COMMENT 'Kind of device, such as Mobile or Desktop.',
+    `device_is_mobile` Nullable(Bool) COMMENT 'Whether the device is mobile.',
+    `user_custom_id` String COMMENT 'The user\'s e-mail address.',
+    `user_domain_id` UUID COMMENT 'The user.',
+    `unknown_fields` UInt32 COMMENT 'Fields of the message that the contract does not name',
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(ingested_at)
+ORDER BY (epoch, partition, offset)
+TTL toDateTime(ingested_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+
+CREATE TABLE analytics.events_geo_raw
+(
+    `click_id` UUID COMMENT 'Links to the browser events.',
+    `geo_latitude` Nullable(Float64) COMMENT 'Degrees north; a JSON string or number.',
+    `geo_longitude` Nullable(Float64) COMMENT 'Degrees east; a JSON string or number.',
+    `geo_country` LowCardinality(String) COMMENT 'ISO 3166-1 alpha-2 code.',
+    `geo_timezone` LowCardinality(String) COMMENT 'IANA time zone of the place.',
+    `geo_region_name` LowCardinality(String) COMMENT 'Region within the country.',
+    `ip_address` String COMMENT 'Address of the visitor.',
+    `unknown_fields` UInt32 COMMENT 'Fields of the message that the contract does not name',
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(ingested_at)
+ORDER BY (epoch, partition, offset)
+TTL toDateTime(ingested_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+
+CREATE TABLE analytics.events_location_raw
+(
+    `event_id` UUID COMMENT 'The browser event it belongs to, one to one.',
+    `page_url` String COMMENT 'Address of the page.',
+    `page_url_path` String COMMENT 'Path of the page: `/confirmation` is a purchase, `/product_*` are product pages.',
+    `referer_url` String COMMENT 'Address of the page before.',
+    `referer_medium` LowCardinality(String) COMMENT 'Kind of the page before, such as internal or search.',
+    `utm_medium` LowCardinality(String) COMMENT 'Campaign medium.',
+    `utm_source` LowCardinality(String) COMMENT 'Campaign source.',
+    `utm_content` LowCardinality(String) COMMENT 'Campaign content.',
+    `utm_campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `unknown_fields` UInt32 COMMENT 'Fields of the message that the contract does not name',
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(ingested_at)
+ORDER BY (epoch, partition, offset)
+TTL toDateTime(ingested_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+
+CREATE TABLE analytics.fact_events
+(
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_date` Date MATERIALIZED toDate(event_timestamp),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
+    `browser_user_agent` String CODEC(ZSTD(1)),
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String CODEC(ZSTD(1)),
+    `user_domain_id` Nullable(UUID),
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `ip_address` String CODEC(ZSTD(1)),
+    `page_url` String CODEC(ZSTD(1)),
+    `page_url_path` String CODEC(ZSTD(1)),
+    `referer_url` String CODEC(ZSTD(1)),
+    `referer_medium` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `geo_id` Nullable(UInt64) COMMENT 'Key of dim_geo; NULL where the geo part is missing',
+    `created_at` DateTime64(3, 'UTC') COMMENT 'When the fact was first built: as_of of its plan',
+    `build` UInt64 COMMENT 'Number of the plan that built it',
+    `is_complete` Bool COMMENT 'Location, device and geo part were all there',
+    `source_object` LowCardinality(String) COMMENT 'File or object the browser event came from; empty for streams',
+    `content_hash` UInt64 COMMENT 'Hash of the browser part, to tell an equal repeat from a conflict',
+    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toDate(event_timestamp)
+ORDER BY (toStartOfHour(event_timestamp), event_id)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.browser_check TO ops.browser_checked
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        event_id Nullable(UUID),
+        event_timestamp Nullable(String),
+        event_type Nullable(String),
+        click_id Nullable(UUID),
+        browser_name Nullable(String),
+        browser_language Nullable(String),
+        browser_user_agent Nullable(String)),
+    `usual` UInt8,
+    `names` Array(String),
+    `given` Array(String)
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    x,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((isNotNull(x.event_id) + isNotNull(x.event_timestamp)) + isNotNull(x.event_type)) + isNotNull(x.click_id)) + isNotNull(x.browser_name)) + isNotNull(x.browser_language)) + isNotNull(x.browser_user_agent))) AND (colons = (countSubstrings(raw, '":"') + countSubstrings(raw, '": "'))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND isNotNull(x.event_id) AND ((length(x.event_timestamp) >= 19) AND (length(x.event_timestamp) <= 26)) AND (length(x.event_timestamp) != 20) AND startsWith(toString(toDateTime64OrNull(x.event_timestamp, 6, 'UTC')), x.event_timestamp) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') >= toDateTime64('2000-01-01 00:00:00', 6, 'UTC')) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') <= (kafka_time + toIntervalDay(1))) AND (x.event_type != '') AND isNotNull(x.click_id), 0) AS usual,
+    if(usual, [], JSONExtractKeys(raw)) AS names,
+    if(usual, [], [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'event_timestamp'), JSONExtractRaw(raw, 'event_type'), JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'browser_name'), JSONExtractRaw(raw, 'browser_language'), JSONExtractRaw(raw, 'browser_user_agent')]) AS given
+FROM ops.browser_parsed;
+
+CREATE TABLE ops.browser_checked
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        event_id Nullable(UUID),
+        event_timestamp Nullable(String),
+        event_type Nullable(String),
+        click_id Nullable(UUID),
+        browser_name Nullable(String),
+        browser_language Nullable(String),
+        browser_user_agent Nullable(String)),
+    `usual` UInt8,
+    `names` Array(String),
+    `given` Array(String)
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.browser_judge TO ops.browser_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_type` String,
+    `click_id` UUID,
+    `browser_name` String,
+    `browser_language` String,
+    `browser_user_agent` String,
+    `unknown_fields` UInt64,
+    `verdict` String,
+    `field` String,
+    `detail` String
+)
+AS WITH
+    if(usual, ('', '', ''), multiIf(length(raw) > 1000000, ('too_large', '', 'over 1000000 bytes'), empty(names) AND (NOT isValidJSON(raw)), ('invalid_json', '', 'not one JSON value in UTF-8'), empty(names) AND (JSONType(raw) != 'Object'), ('not_an_object', '', 'not a JSON object'), has(names, 'headwater_heartbeat'), ('heartbeat', '', ''), ((given[1]) IN ('', 'null', '""')), ('missing_field', 'event_id', 'absent, null or empty'), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^"')), ('wrong_type', 'event_id', concat('expected a UUID, got ', transform(substring(given[1], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'event_id', 'expected a UUID, got other text'), ((given[2]) IN ('', 'null', '""')), ('missing_field', 'event_timestamp', 'absent, null or empty'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT match(given[2], '^"')), ('wrong_type', 'event_timestamp', concat('expected a time, got ', transform(substring(given[2], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull(NOT match(x.event_timestamp, '^(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)$'), 1), ('wrong_type', 'event_timestamp', 'expected a time like 2026-01-31 23:59:59.123456'), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull(NOT ((substring(x.event_timestamp, 1, 4) >= '1970') AND (substring(x.event_timestamp, 1, 4) < '2299')), 1), ('implausible_time', 'event_timestamp', 'the year is not between 1970 and 2298'), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull(NOT startsWith(toString(toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8)), 6, 'UTC')), concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8))), 1), ('wrong_type', 'event_timestamp', 'the month has no such day'), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull((toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0))) < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 1), ('implausible_time', 'event_timestamp', 'before 2000-01-01'), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull((toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0))) > (kafka_time + toIntervalDay(1)), 1), ('implausible_time', 'event_timestamp', 'more than a day after the message'), ((given[3]) IN ('', 'null', '""')), ('missing_field', 'event_type', 'absent, null or empty'), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT match(given[3], '^"')), ('wrong_type', 'event_type', concat('expected a string, got ', transform(substring(given[3], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ((given[4]) IN ('', 'null', '""')), ('missing_field', 'click_id', 'absent, null or empty'), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^"')), ('wrong_type', 'click_id', concat('expected a UUID, got ', transform(substring(given[4], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'click_id', 'expected a UUID, got other text'), (NOT ((given[5]) IN ('', 'null', '""'))) AND (NOT match(given[5], '^"')), ('wrong_type', 'browser_name', concat('expected a string, got ', transform(substring(given[5], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[6]) IN ('', 'null', '""'))) AND (NOT match(given[6], '^"')), ('wrong_type', 'browser_language', concat('expected a string, got ', transform(substring(given[6], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[7]) IN ('', 'null', '""'))) AND (NOT match(given[7], '^"')), ('wrong_type', 'browser_user_agent', concat('expected a string, got ', transform(substring(given[7], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ('', '', ''))) AS judged
+SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    ifNull(x.event_id, toUUID('00000000-0000-0000-0000-000000000000')) AS event_id,
+    ifNull(if(usual, toDateTime64OrNull(x.event_timestamp, 6, 'UTC'), toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0))), toDateTime64(0, 6, 'UTC')) AS event_timestamp,
+    ifNull(x.event_type, '') AS event_type,
+    ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
+    ifNull(x.browser_name, '') AS browser_name,
+    ifNull(x.browser_language, '') AS browser_language,
+    ifNull(x.browser_user_agent, '') AS browser_user_agent,
+    if(usual, 0, length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), names)))) AS unknown_fields,
+    judged.1 AS verdict,
+    judged.2 AS field,
+    judged.3 AS detail
+FROM ops.browser_checked;
+
+CREATE TABLE ops.browser_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
+    `browser_user_agent` String,
+    `unknown_fields` UInt32,
+    `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
+    `field` LowCardinality(String),
+    `detail` String
+)
+ENGINE = `Null`;
+
+CREATE TABLE ops.browser_landing
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.browser_parse TO ops.browser_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        event_id Nullable(UUID),
+        event_timestamp Nullable(String),
+        event_type Nullable(String),
+        click_id Nullable(UUID),
+        browser_name Nullable(String),
+        browser_language Nullable(String),
+        browser_user_agent Nullable(String)),
+    `colons` UInt64
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtract(raw, 'Tuple(event_id Nullable(UUID), event_timestamp Nullable(String), event_type Nullable(String), click_id Nullable(UUID), browser_name Nullable(String), browser_language Nullable(String), browser_user_agent Nullable(String))') AS x,
+    countSubstrings(raw, '":') AS colons
+FROM ops.browser_landing;
+
+CREATE TABLE ops.browser_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        event_id Nullable(UUID),
+        event_timestamp Nullable(String),
+        event_type Nullable(String),
+        click_id Nullable(UUID),
+        browser_name Nullable(String),
+        browser_language Nullable(String),
+        browser_user_agent Nullable(String)),
+    `colons` UInt64
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.browser_to_dead_letters TO ops.dead_letters
+(
+    `raw` String,
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `detail` String
+)
+AS SELECT
+    raw,
+    'browser' AS stream,
+    'browser_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    verdict AS reason,
+    field,
+    detail
+FROM ops.browser_judged
+WHERE verdict NOT IN ('', 'heartbeat');
+
+CREATE MATERIALIZED VIEW ops.browser_to_freshness TO ops.freshness
+(
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `heartbeat` String,
+    `sent_at` Nullable(DateTime64(3, 'UTC'))
+)
+AS SELECT
+    'browser' AS stream,
+    'browser_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+FROM ops.browser_judged
+WHERE verdict = 'heartbeat';
+
+CREATE MATERIALIZED VIEW ops.browser_to_staging TO analytics.events_browser_raw
+(
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
+    `browser_user_agent` String,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    event_id,
+    event_timestamp,
+    event_type,
+    click_id,
+    browser_name,
+    browser_language,
+    browser_user_agent,
+    unknown_fields,
+    'browser_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.browser_judged
+WHERE verdict = '';
+
+CREATE TABLE ops.claims
+(
+    `topic` LowCardinality(String),
+    `epoch` UUID COMMENT 'Kafka topic id: a topic that was deleted and made again is another one',
+    `partition` UInt32,
+    `from_offset` UInt64 COMMENT 'Where the previous claim of the partition ended',
+    `to_offset` UInt64 COMMENT 'First offset after the range',
+    `messages` UInt64 COMMENT 'Messages that Kafka handed out in the range; 0 where retention had removed them',
+    `generation` UInt32 COMMENT 'Grows only when an earlier claim of the same start was lost in a crash',
+    `claim_id` UUID,
+    `ingested_at` DateTime64(3, 'UTC'),
+    `contract_version` UInt32,
+    `member` String COMMENT 'Host and process that made the claim'
+)
+ENGINE = MergeTree
+ORDER BY (topic, epoch, partition, from_offset, generation)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.dead_letters
+(
+    `raw` String COMMENT 'The message as it came' CODEC(ZSTD(1)),
+    `stream` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `detail` String
+)
+ENGINE = MergeTree
+PARTITION BY toDate(ingested_at)
+ORDER BY (topic, epoch, partition, offset)
+TTL toDateTime(ingested_at) + toIntervalDay(30)
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+
+CREATE TABLE ops.decisions
+(
+    `name` String,
+    `value` String,
+    `decided_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY name
+SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.device_check TO ops.device_checked
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        click_id Nullable(UUID),
+        os Nullable(String),
+        os_name Nullable(String),
+        os_timezone Nullable(String),
+        device_type Nullable(String),
+        device_is_mobile Nullable(Bool),
+        user_custom_id Nullable(String),
+        user_domain_id Nullable(UUID)),
+    `usual` UInt8,
+    `names` Array(String),
+    `given` Array(String)
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    x,
+    ifNull((length(raw) <= 1000000) AND (colons = (((((((isNotNull(x.click_id) + isNotNull(x.os)) + isNotNull(x.os_name)) + isNotNull(x.os_timezone)) + isNotNull(x.device_type)) + isNotNull(x.device_is_mobile)) + isNotNull(x.user_custom_id)) + isNotNull(x.user_domain_id))) AND (multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) = isNotNull(x.device_is_mobile)) AND (colons = ((countSubstrings(raw, '":"') + countSubstrings(raw, '": "')) + isNotNull(x.device_is_mobile))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND isNotNull(x.click_id) AND isNotNull(x.user_domain_id), 0) AS usual,
+    if(usual, [], JSONExtractKeys(raw)) AS names,
+    if(usual, [], [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'os'), JSONExtractRaw(raw, 'os_name'), JSONExtractRaw(raw, 'os_timezone'), JSONExtractRaw(raw, 'device_type'), JSONExtractRaw(raw, 'device_is_mobile'), JSONExtractRaw(raw, 'user_custom_id'), JSONExtractRaw(raw, 'user_domain_id')]) AS given
+FROM ops.device_parsed;
+
+CREATE TABLE ops.device_checked
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        click_id Nullable(UUID),
+        os Nullable(String),
+        os_name Nullable(String),
+        os_timezone Nullable(String),
+        device_type Nullable(String),
+        device_is_mobile Nullable(Bool),
+        user_custom_id Nullable(String),
+        user_domain_id Nullable(UUID)),
+    `usual` UInt8,
+    `names` Array(String),
+    `given` Array(String)
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.device_judge TO ops.device_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `click_id` UUID,
+    `os` String,
+    `os_name` String,
+    `os_timezone` String,
+    `device_type` String,
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String,
+    `user_domain_id` UUID,
+    `unknown_fields` UInt64,
+    `verdict` String,
+    `field` String,
+    `detail` String
+)
+AS WITH
+    if(usual, ('', '', ''), multiIf(length(raw) > 1000000, ('too_large', '', 'over 1000000 bytes'), empty(names) AND (NOT isValidJSON(raw)), ('invalid_json', '', 'not one JSON value in UTF-8'), empty(names) AND (JSONType(raw) != 'Object'), ('not_an_object', '', 'not a JSON object'), has(names, 'headwater_heartbeat'), ('heartbeat', '', ''), ((given[1]) IN ('', 'null', '""')), ('missing_field', 'click_id', 'absent, null or empty'), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^"')), ('wrong_type', 'click_id', concat('expected a UUID, got ', transform(substring(given[1], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'click_id', 'expected a UUID, got other text'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT match(given[2], '^"')), ('wrong_type', 'os', concat('expected a string, got ', transform(substring(given[2], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT match(given[3], '^"')), ('wrong_type', 'os_name', concat('expected a string, got ', transform(substring(given[3], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^"')), ('wrong_type', 'os_timezone', concat('expected a string, got ', transform(substring(given[4], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[5]) IN ('', 'null', '""'))) AND (NOT match(given[5], '^"')), ('wrong_type', 'device_type', concat('expected a string, got ', transform(substring(given[5], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[6]) IN ('', 'null', '""'))) AND (NOT match(given[6], '^[tf]')), ('wrong_type', 'device_is_mobile', concat('expected true or false, got ', transform(substring(given[6], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[7]) IN ('', 'null', '""'))) AND (NOT match(given[7], '^"')), ('wrong_type', 'user_custom_id', concat('expected a string, got ', transform(substring(given[7], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ((given[8]) IN ('', 'null', '""')), ('missing_field', 'user_domain_id', 'absent, null or empty'), (NOT ((given[8]) IN ('', 'null', '""'))) AND (NOT match(given[8], '^"')), ('wrong_type', 'user_domain_id', concat('expected a UUID, got ', transform(substring(given[8], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[8]) IN ('', 'null', '""'))) AND (NOT match(given[8], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'user_domain_id', 'expected a UUID, got other text'), ('', '', ''))) AS judged
+SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
+    ifNull(x.os, '') AS os,
+    ifNull(x.os_name, '') AS os_name,
+    ifNull(x.os_timezone, '') AS os_timezone,
+    ifNull(x.device_type, '') AS device_type,
+    if(usual, x.device_is_mobile, multiIf((given[6]) = 'true', true, (given[6]) = 'false', false, NULL)) AS device_is_mobile,
+    ifNull(x.user_custom_id, '') AS user_custom_id,
+    ifNull(x.user_domain_id, toUUID('00000000-0000-0000-0000-000000000000')) AS user_domain_id,
+    if(usual, 0, length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), names)))) AS unknown_fields,
+    judged.1 AS verdict,
+    judged.2 AS field,
+    judged.3 AS detail
+FROM ops.device_checked;
+
+CREATE TABLE ops.device_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `click_id` UUID,
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String,
+    `user_domain_id` UUID,
+    `unknown_fields` UInt32,
+    `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
+    `field` LowCardinality(String),
+    `detail` String
+)
+ENGINE = `Null`;
+
+CREATE TABLE ops.device_landing
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.device_parse TO ops.device_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        click_id Nullable(UUID),
+        os Nullable(String),
+        os_name Nullable(String),
+        os_timezone Nullable(String),
+        device_type Nullable(String),
+        device_is_mobile Nullable(Bool),
+        user_custom_id Nullable(String),
+        user_domain_id Nullable(UUID)),
+    `colons` UInt64
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtract(raw, 'Tuple(click_id Nullable(UUID), os Nullable(String), os_name Nullable(String), os_timezone Nullable(String), device_type Nullable(String), device_is_mobile Nullable(Bool), user_custom_id Nullable(String), user_domain_id Nullable(UUID))') AS x,
+    countSubstrings(raw, '":') AS colons
+FROM ops.device_landing;
+
+CREATE TABLE ops.device_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        click_id Nullable(UUID),
+        os Nullable(String),
+        os_name Nullable(String),
+        os_timezone Nullable(String),
+        device_type Nullable(String),
+        device_is_mobile Nullable(Bool),
+        user_custom_id Nullable(String),
+        user_domain_id Nullable(UUID)),
+    `colons` UInt64
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.device_to_dead_letters TO ops.dead_letters
+(
+    `raw` String,
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `detail` String
+)
+AS SELECT
+    raw,
+    'device' AS stream,
+    'device_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    verdict AS reason,
+    field,
+    detail
+FROM ops.device_judged
+WHERE verdict NOT IN ('', 'heartbeat');
+
+CREATE MATERIALIZED VIEW ops.device_to_freshness TO ops.freshness
+(
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `heartbeat` String,
+    `sent_at` Nullable(DateTime64(3, 'UTC'))
+)
+AS SELECT
+    'device' AS stream,
+    'device_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+FROM ops.device_judged
+WHERE verdict = 'heartbeat';
+
+CREATE MATERIALIZED VIEW ops.device_to_staging TO analytics.events_device_raw
+(
+    `click_id` UUID,
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String,
+    `user_domain_id` UUID,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    click_id,
+    os,
+    os_name,
+    os_timezone,
+    device_type,
+    device_is_mobile,
+    user_custom_id,
+    user_domain_id,
+    unknown_fields,
+    'device_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.device_judged
+WHERE verdict = '';
+
+CREATE TABLE ops.freshness
+(
+    `stream` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `heartbeat` String,
+    `sent_at` Nullable(DateTime64(3, 'UTC'))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(ingested_at)
+ORDER BY (topic, epoch, partition, offset)
+TTL toDateTime(ingested_at) + toIntervalDay(30)
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.geo_check TO ops.geo_checked
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        click_id Nullable(UUID),
+        geo_latitude Nullable(String),
+        geo_longitude Nullable(String),
+        geo_country Nullable(String),
+        geo_timezone Nullable(String),
+        geo_region_name Nullable(String),
+        ip_address Nullable(String)),
+    `usual` UInt8,
+    `names` Array(String),
+    `given` Array(String)
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    x,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((isNotNull(x.click_id) + isNotNull(x.geo_latitude)) + isNotNull(x.geo_longitude)) + isNotNull(x.geo_country)) + isNotNull(x.geo_timezone)) + isNotNull(x.geo_region_name)) + isNotNull(x.ip_address))) AND (colons = (countSubstrings(raw, '":"') + countSubstrings(raw, '": "'))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND isNotNull(x.click_id) AND (isNull(x.geo_latitude) OR (match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_latitude) >= -90) AND (toFloat64OrZero(x.geo_latitude) <= 90)))) AND (isNull(x.geo_longitude) OR (match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_longitude) >= -180) AND (toFloat64OrZero(x.geo_longitude) <= 180)))), 0) AS usual,
+    if(usual, [], JSONExtractKeys(raw)) AS names,
+    if(usual, [], [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'geo_latitude'), JSONExtractRaw(raw, 'geo_longitude'), JSONExtractRaw(raw, 'geo_country'), JSONExtractRaw(raw, 'geo_timezone'), JSONExtractRaw(raw, 'geo_region_name'), JSONExtractRaw(raw, 'ip_address')]) AS given
+FROM ops.geo_parsed;
+
+CREATE TABLE ops.geo_checked
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        click_id Nullable(UUID),
+        geo_latitude Nullable(String),
+        geo_longitude Nullable(String),
+        geo_country Nullable(String),
+        geo_timezone Nullable(String),
+        geo_region_name Nullable(String),
+        ip_address Nullable(String)),
+    `usual` UInt8,
+    `names` Array(String),
+    `given` Array(String)
+)
+ENGINE = `Null`;
+
+CREATE TABLE ops.geo_days
+(
+    `date` Date,
+    `geo_id` UInt64,
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `geo_latitude` SimpleAggregateFunction(any, Nullable(Float64)),
+    `geo_longitude` SimpleAggregateFunction(any, Nullable(Float64)),
+    `geo_timezone` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY date
+ORDER BY (date, geo_id, geo_country, geo_region_name, geo_timezone)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.geo_days_mv TO ops.geo_days
+(
+    `date` Date,
+    `geo_id` UInt64,
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_timezone` LowCardinality(String),
+    `events` UInt64
+)
+AS SELECT
+    toDate(event_timestamp) AS date,
+    assumeNotNull(fact_events.geo_id) AS geo_id,
+    geo_country,
+    geo_region_name,
+    any(fact_events.geo_latitude) AS geo_latitude,
+    any(fact_events.geo_longitude) AS geo_longitude,
+    geo_timezone,
+    toUInt64(count()) AS events
+FROM analytics.fact_events
+WHERE isNotNull(fact_events.geo_id)
+GROUP BY
+    date,
+    geo_id,
+    geo_country,
+    geo_region_name,
+    geo_timezone;
+
+CREATE MATERIALIZED VIEW ops.geo_judge TO ops.geo_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `click_id` UUID,
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` String,
+    `geo_timezone` String,
+    `geo_region_name` String,
+    `ip_address` String,
+    `unknown_fields` UInt64,
+    `verdict` String,
+    `field` String,
+    `detail` String
+)
+AS WITH
+    if(usual, ('', '', ''), multiIf(length(raw) > 1000000, ('too_large', '', 'over 1000000 bytes'), empty(names) AND (NOT isValidJSON(raw)), ('invalid_json', '', 'not one JSON value in UTF-8'), empty(names) AND (JSONType(raw) != 'Object'), ('not_an_object', '', 'not a JSON object'), has(names, 'headwater_heartbeat'), ('heartbeat', '', ''), ((given[1]) IN ('', 'null', '""')), ('missing_field', 'click_id', 'absent, null or empty'), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^"')), ('wrong_type', 'click_id', concat('expected a UUID, got ', transform(substring(given[1], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'click_id', 'expected a UUID, got other text'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT match(given[2], '^["0-9-]')), ('wrong_type', 'geo_latitude', concat('expected a number, got ', transform(substring(given[2], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[2]) IN ('', 'null', '""'))) AND startsWith(given[2], '"') AND (NOT ifNull(match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_latitude)), 0)), ('wrong_type', 'geo_latitude', 'expected a number, got other text'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT ifNull((toFloat64OrNull(x.geo_latitude) >= -90) AND (toFloat64OrNull(x.geo_latitude) <= 90), 0)), ('out_of_range', 'geo_latitude', 'not between -90 and 90'), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT match(given[3], '^["0-9-]')), ('wrong_type', 'geo_longitude', concat('expected a number, got ', transform(substring(given[3], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[3]) IN ('', 'null', '""'))) AND startsWith(given[3], '"') AND (NOT ifNull(match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_longitude)), 0)), ('wrong_type', 'geo_longitude', 'expected a number, got other text'), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT ifNull((toFloat64OrNull(x.geo_longitude) >= -180) AND (toFloat64OrNull(x.geo_longitude) <= 180), 0)), ('out_of_range', 'geo_longitude', 'not between -180 and 180'), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^"')), ('wrong_type', 'geo_country', concat('expected a string, got ', transform(substring(given[4], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[5]) IN ('', 'null', '""'))) AND (NOT match(given[5], '^"')), ('wrong_type', 'geo_timezone', concat('expected a string, got ', transform(substring(given[5], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[6]) IN ('', 'null', '""'))) AND (NOT match(given[6], '^"')), ('wrong_type', 'geo_region_name', concat('expected a string, got ', transform(substring(given[6], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[7]) IN ('', 'null', '""'))) AND (NOT match(given[7], '^"')), ('wrong_type', 'ip_address', concat('expected a string, got ', transform(substring(given[7], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ('', '', ''))) AS judged
+SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
+    toFloat64OrNull(x.geo_latitude) AS geo_latitude,
+    toFloat64OrNull(x.geo_longitude) AS geo_longitude,
+    ifNull(x.geo_country, '') AS geo_country,
+    ifNull(x.geo_timezone, '') AS geo_timezone,
+    ifNull(x.geo_region_name, '') AS geo_region_name,
+    ifNull(x.ip_address, '') AS ip_address,
+    if(usual, 0, length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), names)))) AS unknown_fields,
+    judged.1 AS verdict,
+    judged.2 AS field,
+    judged.3 AS detail
+FROM ops.geo_checked;
+
+CREATE TABLE ops.geo_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `click_id` UUID,
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `ip_address` String,
+    `unknown_fields` UInt32,
+    `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
+    `field` LowCardinality(String),
+    `detail` String
+)
+ENGINE = `Null`;
+
+CREATE TABLE ops.geo_landing
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.geo_parse TO ops.geo_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        click_id Nullable(UUID),
+        geo_latitude Nullable(String),
+        geo_longitude Nullable(String),
+        geo_country Nullable(String),
+        geo_timezone Nullable(String),
+        geo_region_name Nullable(String),
+        ip_address Nullable(String)),
+    `colons` UInt64
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtract(raw, 'Tuple(click_id Nullable(UUID), geo_latitude Nullable(String), geo_longitude Nullable(String), geo_country Nullable(String), geo_timezone Nullable(String), geo_region_name Nullable(String), ip_address Nullable(String))') AS x,
+    countSubstrings(raw, '":') AS colons
+FROM ops.geo_landing;
+
+CREATE TABLE ops.geo_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        click_id Nullable(UUID),
+        geo_latitude Nullable(String),
+        geo_longitude Nullable(String),
+        geo_country Nullable(String),
+        geo_timezone Nullable(String),
+        geo_region_name Nullable(String),
+        ip_address Nullable(String)),
+    `colons` UInt64
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.geo_to_dead_letters TO ops.dead_letters
+(
+    `raw` String,
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `detail` String
+)
+AS SELECT
+    raw,
+    'geo' AS stream,
+    'geo_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    verdict AS reason,
+    field,
+    detail
+FROM ops.geo_judged
+WHERE verdict NOT IN ('', 'heartbeat');
+
+CREATE MATERIALIZED VIEW ops.geo_to_freshness TO ops.freshness
+(
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `heartbeat` String,
+    `sent_at` Nullable(DateTime64(3, 'UTC'))
+)
+AS SELECT
+    'geo' AS stream,
+    'geo_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+FROM ops.geo_judged
+WHERE verdict = 'heartbeat';
+
+CREATE MATERIALIZED VIEW ops.geo_to_staging TO analytics.events_geo_raw
+(
+    `click_id` UUID,
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `ip_address` String,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    click_id,
+    geo_latitude,
+    geo_longitude,
+    geo_country,
+    geo_timezone,
+    geo_region_name,
+    ip_address,
+    unknown_fields,
+    'geo_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.geo_judged
+WHERE verdict = '';
+
+CREATE TABLE ops.loaded_objects
+(
+    `key` String COMMENT 'Path of the file or key of the object',
+    `etag` String COMMENT 'Identity of its content',
+    `topic` LowCardinality(String),
+    `epoch` UUID COMMENT 'Topic id that it was sent to',
+    `variant` String COMMENT 'How the lines were changed on the way, such as a shift of time; empty: not at all',
+    `size_bytes` UInt64,
+    `lines` UInt64 COMMENT 'Messages that Kafka acknowledged',
+    `rejects` UInt64 COMMENT 'Lines that were refused before Kafka',
+    `loaded_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (topic, key, loaded_at)
+SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.location_check TO ops.location_checked
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        event_id Nullable(UUID),
+        page_url Nullable(String),
+        page_url_path Nullable(String),
+        referer_url Nullable(String),
+        referer_medium Nullable(String),
+        utm_medium Nullable(String),
+        utm_source Nullable(String),
+        utm_content Nullable(String),
+        utm_campaign Nullable(String)),
+    `usual` UInt8,
+    `names` Array(String),
+    `given` Array(String)
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    x,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((isNotNull(x.event_id) + isNotNull(x.page_url)) + isNotNull(x.page_url_path)) + isNotNull(x.referer_url)) + isNotNull(x.referer_medium)) + isNotNull(x.utm_medium)) + isNotNull(x.utm_source)) + isNotNull(x.utm_content)) + isNotNull(x.utm_campaign))) AND (colons = (countSubstrings(raw, '":"') + countSubstrings(raw, '": "'))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND isNotNull(x.event_id) AND (x.page_url_path != ''), 0) AS usual,
+    if(usual, [], JSONExtractKeys(raw)) AS names,
+    if(usual, [], [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'page_url'), JSONExtractRaw(raw, 'page_url_path'), JSONExtractRaw(raw, 'referer_url'), JSONExtractRaw(raw, 'referer_medium'), JSONExtractRaw(raw, 'utm_medium'), JSONExtractRaw(raw, 'utm_source'), JSONExtractRaw(raw, 'utm_content'), JSONExtractRaw(raw, 'utm_campaign')]) AS given
+FROM ops.location_parsed;
+
+CREATE TABLE ops.location_checked
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        event_id Nullable(UUID),
+        page_url Nullable(String),
+        page_url_path Nullable(String),
+        referer_url Nullable(String),
+        referer_medium Nullable(String),
+        utm_medium Nullable(String),
+        utm_source Nullable(String),
+        utm_content Nullable(String),
+        utm_campaign Nullable(String)),
+    `usual` UInt8,
+    `names` Array(String),
+    `given` Array(String)
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.location_judge TO ops.location_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `event_id` UUID,
+    `page_url` String,
+    `page_url_path` String,
+    `referer_url` String,
+    `referer_medium` String,
+    `utm_medium` String,
+    `utm_source` String,
+    `utm_content` String,
+    `utm_campaign` String,
+    `unknown_fields` UInt64,
+    `verdict` String,
+    `field` String,
+    `detail` String
+)
+AS WITH
+    if(usual, ('', '', ''), multiIf(length(raw) > 1000000, ('too_large', '', 'over 1000000 bytes'), empty(names) AND (NOT isValidJSON(raw)), ('invalid_json', '', 'not one JSON value in UTF-8'), empty(names) AND (JSONType(raw) != 'Object'), ('not_an_object', '', 'not a JSON object'), has(names, 'headwater_heartbeat'), ('heartbeat', '', ''), ((given[1]) IN ('', 'null', '""')), ('missing_field', 'event_id', 'absent, null or empty'), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^"')), ('wrong_type', 'event_id', concat('expected a UUID, got ', transform(substring(given[1], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'event_id', 'expected a UUID, got other text'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT match(given[2], '^"')), ('wrong_type', 'page_url', concat('expected a string, got ', transform(substring(given[2], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ((given[3]) IN ('', 'null', '""')), ('missing_field', 'page_url_path', 'absent, null or empty'), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT match(given[3], '^"')), ('wrong_type', 'page_url_path', concat('expected a string, got ', transform(substring(given[3], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^"')), ('wrong_type', 'referer_url', concat('expected a string, got ', transform(substring(given[4], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[5]) IN ('', 'null', '""'))) AND (NOT match(given[5], '^"')), ('wrong_type', 'referer_medium', concat('expected a string, got ', transform(substring(given[5], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[6]) IN ('', 'null', '""'))) AND (NOT match(given[6], '^"')), ('wrong_type', 'utm_medium', concat('expected a string, got ', transform(substring(given[6], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[7]) IN ('', 'null', '""'))) AND (NOT match(given[7], '^"')), ('wrong_type', 'utm_source', concat('expected a string, got ', transform(substring(given[7], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[8]) IN ('', 'null', '""'))) AND (NOT match(given[8], '^"')), ('wrong_type', 'utm_content', concat('expected a string, got ', transform(substring(given[8], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[9]) IN ('', 'null', '""'))) AND (NOT match(given[9], '^"')), ('wrong_type', 'utm_campaign', concat('expected a string, got ', transform(substring(given[9], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ('', '', ''))) AS judged
+SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    ifNull(x.event_id, toUUID('00000000-0000-0000-0000-000000000000')) AS event_id,
+    ifNull(x.page_url, '') AS page_url,
+    ifNull(x.page_url_path, '') AS page_url_path,
+    ifNull(x.referer_url, '') AS referer_url,
+    ifNull(x.referer_medium, '') AS referer_medium,
+    ifNull(x.utm_medium, '') AS utm_medium,
+    ifNull(x.utm_source, '') AS utm_source,
+    ifNull(x.utm_content, '') AS utm_content,
+    ifNull(x.utm_campaign, '') AS utm_campaign,
+    if(usual, 0, length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), names)))) AS unknown_fields,
+    judged.1 AS verdict,
+    judged.2 AS field,
+    judged.3 AS detail
+FROM ops.location_checked;
+
+CREATE TABLE ops.location_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `event_id` UUID,
+    `page_url` String,
+    `page_url_path` String,
+    `referer_url` String,
+    `referer_medium` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `unknown_fields` UInt32,
+    `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
+    `field` LowCardinality(String),
+    `detail` String
+)
+ENGINE = `Null`;
+
+CREATE TABLE ops.location_landing
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.location_parse TO ops.location_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        event_id Nullable(UUID),
+        page_url Nullable(String),
+        page_url_path Nullable(String),
+        referer_url Nullable(String),
+        referer_medium Nullable(String),
+        utm_medium Nullable(String),
+        utm_source Nullable(String),
+        utm_content Nullable(String),
+        utm_campaign Nullable(String)),
+    `colons` UInt64
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtract(raw, 'Tuple(event_id Nullable(UUID), page_url Nullable(String), page_url_path Nullable(String), referer_url Nullable(String), referer_medium Nullable(String), utm_medium Nullable(String), utm_source Nullable(String), utm_content Nullable(String), utm_campaign Nullable(String))') AS x,
+    countSubstrings(raw, '":') AS colons
+FROM ops.location_landing;
+
+CREATE TABLE ops.location_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        event_id Nullable(UUID),
+        page_url Nullable(String),
+        page_url_path Nullable(String),
+        referer_url Nullable(String),
+        referer_medium Nullable(String),
+        utm_medium Nullable(String),
+        utm_source Nullable(String),
+        utm_content Nullable(String),
+        utm_campaign Nullable(String)),
+    `colons` UInt64
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.location_to_dead_letters TO ops.dead_letters
+(
+    `raw` String,
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `detail` String
+)
+AS SELECT
+    raw,
+    'location' AS stream,
+    'location_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    verdict AS reason,
+    field,
+    detail
+FROM ops.location_judged
+WHERE verdict NOT IN ('', 'heartbeat');
+
+CREATE MATERIALIZED VIEW ops.location_to_freshness TO ops.freshness
+(
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `heartbeat` String,
+    `sent_at` Nullable(DateTime64(3, 'UTC'))
+)
+AS SELECT
+    'location' AS stream,
+    'location_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+FROM ops.location_judged
+WHERE verdict = 'heartbeat';
+
+CREATE MATERIALIZED VIEW ops.location_to_staging TO analytics.events_location_raw
+(
+    `event_id` UUID,
+    `page_url` String,
+    `page_url_path` String,
+    `referer_url` String,
+    `referer_medium` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    event_id,
+    page_url,
+    page_url_path,
+    referer_url,
+    referer_medium,
+    utm_medium,
+    utm_source,
+    utm_content,
+    utm_campaign,
+    unknown_fields,
+    'location_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.location_judged
+WHERE verdict = '';
+
+CREATE TABLE ops.matched
+(
+    `plan` UInt64,
+    `action` Enum8('fact' = 1, 'repeat' = 2, 'conflict' = 3, 'wait' = 4),
+    `waited` Bool COMMENT 'It came from the waiting set',
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
+    `browser_user_agent` String,
+    `has_device` Bool,
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String,
+    `user_domain_id` Nullable(UUID),
+    `has_geo` Bool,
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `ip_address` String,
+    `has_location` Bool,
+    `page_url` String,
+    `page_url_path` String,
+    `referer_url` String,
+    `referer_medium` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `content_hash` UInt64
+)
+ENGINE = MergeTree
+PARTITION BY plan
+ORDER BY (action, toDate(event_timestamp), event_id)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.migrations
+(
+    `number` UInt32,
+    `name` String,
+    `sha256` String,
+    `applied_at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = MergeTree
+ORDER BY number
+SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 8192;
+
+CREATE TABLE ops.plans
+(
+    `plan` UInt64,
+    `plan_id` UUID,
+    `as_of` DateTime64(3, 'UTC') COMMENT 'The time that decides about grace and fills created_at',
+    `grace_s` UInt32,
+    `ranges` Array(Tuple(
+        topic String,
+        epoch UUID,
+        partition UInt32,
+        from_offset UInt64,
+        to_offset UInt64)),
+    `first_ingested_at` DateTime64(3, 'UTC'),
+    `last_ingested_at` DateTime64(3, 'UTC'),
+    `member` String
+)
+ENGINE = MergeTree
+ORDER BY plan
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.plans_done
+(
+    `plan` UInt64,
+    `plan_id` UUID,
+    `taken` UInt64 COMMENT 'Browser events staged in the ranges of the plan',
+    `was_waiting` UInt64 COMMENT 'Browser events that waited before the plan',
+    `facts` UInt64,
+    `incomplete` UInt64 COMMENT 'Facts built without all parts because their grace had ended',
+    `repeats` UInt64,
+    `conflicts` UInt64,
+    `waiting` UInt64 COMMENT 'Browser events that wait after the plan',
+    `waiting_parts` UInt64 COMMENT 'Locations whose event is not known yet',
+    `done_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY plan
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.quality_results
+(
+    `run_id` String,
+    `checked_at` DateTime64(3, 'UTC'),
+    `kind` LowCardinality(String),
+    `check_name` LowCardinality(String),
+    `owner` LowCardinality(String) COMMENT 'Table that the check guards',
+    `severity` LowCardinality(String),
+    `passed` Bool,
+    `offending` UInt64 COMMENT 'Rows that the check returned',
+    `sample` String COMMENT 'The first offending rows as JSON',
+    `help` String
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(checked_at)
+ORDER BY (kind, check_name, checked_at)
+TTL toDateTime(checked_at) + toIntervalDay(365)
+SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 8192;
+
+CREATE TABLE ops.quarantine
+(
+    `plan` UInt64,
+    `reason` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
+    `browser_user_agent` String,
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `quarantined_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(quarantined_at)
+ORDER BY (reason, event_id)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.rejects
+(
+    `stream` LowCardinality(String),
+    `raw` String COMMENT 'The first bytes of what was refused',
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `detail` String,
+    `origin` String,
+    `origin_line` UInt64,
+    `rejected_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(rejected_at)
+ORDER BY (stream, origin, origin_line)
+TTL toDateTime(rejected_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.stored
+(
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `from_offset` UInt64,
+    `to_offset` UInt64,
+    `claim_id` UUID,
+    `messages` UInt64,
+    `staged` UInt64,
+    `dead_letters` UInt64,
+    `heartbeats` UInt64,
+    `lost` UInt64 COMMENT 'Messages that retention removed before they could be stored',
+    `repairs` UInt32 COMMENT 'Generations of inserts that were needed after the first',
+    `stored_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (topic, epoch, partition, from_offset)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.user_days
+(
+    `date` Date,
+    `user_domain_id` UUID,
+    `first_seen` SimpleAggregateFunction(min, DateTime64(6, 'UTC')),
+    `last_seen` SimpleAggregateFunction(max, DateTime64(6, 'UTC')),
+    `total_events` SimpleAggregateFunction(sum, UInt64),
+    `last_event` AggregateFunction(argMax, Tuple(
+        String,
+        String,
+        String), Tuple(
+        DateTime64(6, 'UTC'),
+        UUID))
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY date
+ORDER BY (date, user_domain_id)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.user_days_mv TO ops.user_days
+(
+    `date` Date,
+    `user_domain_id` UUID,
+    `first_seen` DateTime64(6, 'UTC'),
+    `last_seen` DateTime64(6, 'UTC'),
+    `total_events` UInt64,
+    `last_event` AggregateFunction(argMax, Tuple(
+        String,
+        String,
+        String), Tuple(
+        DateTime64(6, 'UTC'),
+        UUID))
+)
+AS SELECT
+    toDate(event_timestamp) AS date,
+    assumeNotNull(fact_events.user_domain_id) AS user_domain_id,
+    min(event_timestamp) AS first_seen,
+    max(event_timestamp) AS last_seen,
+    toUInt64(count()) AS total_events,
+    argMaxState((user_custom_id, toString(device_type), toString(os_name)), (event_timestamp, event_id)) AS last_event
+FROM analytics.fact_events
+WHERE isNotNull(fact_events.user_domain_id)
+GROUP BY
+    date,
+    user_domain_id;
+
+CREATE TABLE ops.visits
+(
+    `click_id` UUID,
+    `part` Enum8('device' = 1, 'geo' = 2),
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String,
+    `user_domain_id` Nullable(UUID),
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `ip_address` String,
+    `first_seen_at` DateTime64(3, 'UTC') COMMENT 'Kafka time of the row that stands here',
+    `plan` UInt64 COMMENT 'The plan that brought it'
+)
+ENGINE = MergeTree
+ORDER BY (click_id, part)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.waiting
+(
+    `plan` UInt64 COMMENT 'The plan that wrote this generation',
+    `kind` Enum8('event' = 1, 'location' = 2, 'end' = 3) COMMENT 'end: one row that closes the generation',
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
+    `browser_user_agent` String,
+    `page_url` String,
+    `page_url_path` String,
+    `referer_url` String,
+    `referer_medium` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_campaign` LowCardinality(String)
+)
+ENGINE = MergeTree
+PARTITION BY plan
+ORDER BY (kind, event_id)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;

@@ -1,0 +1,130 @@
+"""What every log of events does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.behaviour.conftest import LogUnderTest
+
+from headwater.core.ranges import Batch
+from headwater.errors import FixSettings
+from headwater.ports import EventReader, FlushLimits
+
+NOW = FlushLimits(age_s=0)
+TRIES = 200
+
+
+def _from_start(_partition: int) -> int:
+    return 0
+
+
+def _send(under: LogUnderTest, count: int, key: bytes | None = None) -> None:
+    with under.log.sink() as sink:
+        for number in range(count):
+            sink.send(under.topic, key or str(number).encode(), str(number).encode(), "file.jsonl", number + 1)
+        sink.flush()
+
+
+def _read(reader: EventReader, wanted: int) -> list[Batch]:
+    batches: list[Batch] = []
+    for _ in range(TRIES):
+        batches += [*reader.poll(NOW, 0.1), *reader.flush()]
+        if sum(map(len, batches)) >= wanted:
+            return batches
+    raise AssertionError(f"only {sum(map(len, batches))} of {wanted} messages came")
+
+
+def test_a_reader_gets_every_message_once_in_ranges_that_follow_on_each_other(event_log: LogUnderTest) -> None:
+    event_log.make()
+    _send(event_log, 500)
+    with event_log.log.join(event_log.topic, _from_start) as reader:
+        batches = _read(reader, 500)
+    assert sorted(int(raw) for batch in batches for raw in batch.raw) == list(range(500))
+    for partition in range(3):
+        position = 0
+        for batch in [b for b in batches if b.partition == partition]:
+            assert batch.from_offset == position
+            assert list(batch.offsets) == list(range(batch.from_offset, batch.to_offset))
+            position = batch.to_offset
+        assert event_log.log.watermarks(event_log.topic)[partition].end == position
+
+
+def test_messages_carry_their_origin_line_and_time(event_log: LogUnderTest) -> None:
+    event_log.make(partitions=1)
+    _send(event_log, 3)
+    batch = event_log.log.read_range(event_log.topic, 0, 0, 3)
+    assert list(batch.origins) == ["file.jsonl"] * 3
+    assert list(batch.origin_lines) == [1, 2, 3]
+    assert all(time > 1_700_000_000_000 for time in batch.kafka_time_ms)
+
+
+def test_equal_keys_stay_in_one_partition_in_order(event_log: LogUnderTest) -> None:
+    event_log.make()
+    _send(event_log, 50, key=b"one")
+    with event_log.log.join(event_log.topic, _from_start) as reader:
+        batches = _read(reader, 50)
+    assert len({batch.partition for batch in batches}) == 1
+    assert [int(raw) for batch in batches for raw in batch.raw] == list(range(50))
+
+
+def test_a_reader_starts_where_resume_says_whatever_was_committed(event_log: LogUnderTest) -> None:
+    event_log.make(partitions=1)
+    _send(event_log, 10)
+    with event_log.log.join(event_log.topic, _from_start) as reader:
+        _read(reader, 10)
+        reader.commit(0, 10)
+    with event_log.log.join(event_log.topic, lambda _partition: 4) as reader:
+        assert [int(raw) for batch in _read(reader, 6) for raw in batch.raw] == [4, 5, 6, 7, 8, 9]
+
+
+def test_seek_forgets_what_was_collected_and_reads_on_from_there(event_log: LogUnderTest) -> None:
+    event_log.make(partitions=1)
+    _send(event_log, 10)
+    with event_log.log.join(event_log.topic, _from_start) as reader:
+        _read(reader, 10)
+        reader.seek(0, 7)
+        batches = _read(reader, 3)
+    assert batches[0].from_offset == 7
+    assert [int(raw) for batch in batches for raw in batch.raw] == [7, 8, 9]
+
+
+def test_a_range_is_read_outside_any_group(event_log: LogUnderTest) -> None:
+    event_log.make(partitions=1)
+    _send(event_log, 20)
+    batch = event_log.log.read_range(event_log.topic, 0, 5, 12)
+    assert (batch.from_offset, batch.to_offset, list(batch.offsets)) == (5, 12, list(range(5, 12)))
+
+
+def test_a_range_that_reaches_past_the_end_holds_what_is_there(event_log: LogUnderTest) -> None:
+    event_log.make(partitions=1)
+    _send(event_log, 4)
+    assert list(event_log.log.read_range(event_log.topic, 0, 2, 9).offsets) == [2, 3]
+    assert len(event_log.log.read_range(event_log.topic, 0, 4, 9)) == 0
+
+
+def test_a_topic_that_is_not_there_is_a_matter_of_settings(event_log: LogUnderTest) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: event_log.log.epoch(event_log.topic),
+        lambda: event_log.log.watermarks(event_log.topic),
+    ]
+    for call in calls:
+        with pytest.raises(FixSettings, match="has no topic"):
+            call()
+
+
+def test_the_epoch_of_a_topic_stays(event_log: LogUnderTest) -> None:
+    event_log.make()
+    assert event_log.log.epoch(event_log.topic) == event_log.log.epoch(event_log.topic)
+
+
+def test_ensuring_a_topic_twice_changes_nothing_and_partitions_are_added_never_removed(event_log: LogUnderTest) -> None:
+    from headwater.contracts.topics import Topic
+
+    def topic(partitions: int) -> Topic:
+        return Topic(name=event_log.topic, partitions=partitions, config={"retention.ms": "3600000"})
+
+    actions = [event_log.topics.ensure(topic(n)).action for n in (2, 2, 4, 4)]
+    assert actions == ["created", "unchanged", "changed", "unchanged"]
+    with pytest.raises(FixSettings, match="partitions"):
+        event_log.topics.ensure(topic(1))

@@ -1,0 +1,96 @@
+"""What every ledger does: claims are obeyed, stores are repeatable, counts are of what stands there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from tests.support.events import browser
+
+from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.ports import Ledger, Reject
+
+EPOCH = UUID(int=7)
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def _claim(from_offset: int, to_offset: int, partition: int = 0, epoch: UUID = EPOCH) -> Claim:
+    return Claim(
+        "browser_events", epoch, partition, from_offset, to_offset, to_offset - from_offset, 0, uuid4(), NOW, 1, "test"
+    )
+
+
+def _batch(claim: Claim, bad: int = 0) -> Batch:
+    offsets = range(claim.from_offset, claim.to_offset)
+    raw = [b"bad" if n < bad else browser(f"e{o}") for n, o in enumerate(offsets)]
+    now_ms = int(NOW.timestamp() * 1000)
+    return Batch(
+        claim.topic, claim.epoch, claim.partition, claim.from_offset, claim.to_offset,
+        list(offsets), raw, [now_ms] * len(raw), [""] * len(raw), [0] * len(raw),
+    )  # fmt: skip
+
+
+def test_the_first_claim_of_a_start_stands_and_later_ones_obey_it(ledger: Ledger) -> None:
+    first, second = _claim(0, 10), _claim(0, 25)
+    assert ledger.claim(first) == first
+    assert ledger.claim(second) == first
+    assert ledger.claim(first) == first
+
+
+def test_claims_of_other_partitions_and_epochs_are_apart(ledger: Ledger) -> None:
+    claims = [_claim(0, 10), _claim(0, 10, partition=1), _claim(0, 10, epoch=UUID(int=8))]
+    assert [ledger.claim(claim) for claim in claims] == claims
+    assert list(ledger.claims("browser_events", UUID(int=8))) == [claims[2]]
+
+
+def test_the_last_claim_of_each_partition_is_told(ledger: Ledger) -> None:
+    for claim in (_claim(0, 10), _claim(10, 30), _claim(0, 5, partition=2)):
+        ledger.claim(claim)
+    assert {(c.partition, c.to_offset) for c in ledger.claims("browser_events", EPOCH)} == {(0, 30), (2, 5)}
+
+
+def test_storing_twice_under_one_generation_adds_nothing(ledger: Ledger) -> None:
+    claim = ledger.claim(_claim(0, 10))
+    for _ in range(2):
+        ledger.store("browser", claim, _batch(claim, bad=3), generation=0)
+    assert ledger.find("browser", claim) == Found(staged=7, dead_letters=3, heartbeats=0, distinct_offsets=10)
+
+
+def test_a_later_generation_adds_what_it_is_given(ledger: Ledger) -> None:
+    claim = ledger.claim(_claim(0, 10))
+    whole = _batch(claim)
+    ledger.store("browser", claim, whole.without(range(6, 10)), generation=0)
+    assert sorted(ledger.present("browser", claim)) == list(range(6))
+    ledger.store("browser", claim, whole.without(ledger.present("browser", claim)), generation=1)
+    assert ledger.find("browser", claim) == Found(10, 0, 0, 10)
+
+
+def test_heartbeats_are_no_events(ledger: Ledger) -> None:
+    claim = ledger.claim(_claim(0, 2))
+    batch = _batch(claim)
+    beat = b'{"headwater_heartbeat":"a","sent_at":"2026-01-01 00:00:00"}'
+    ledger.store("browser", claim, Batch(*[getattr(batch, n) for n in batch.__slots__[:6]], [beat, batch.raw[1]],
+        batch.kafka_time_ms, batch.origins, batch.origin_lines), 0)  # fmt: skip
+    assert ledger.find("browser", claim) == Found(staged=1, dead_letters=0, heartbeats=1, distinct_offsets=2)
+
+
+def test_only_rows_of_the_range_are_counted(ledger: Ledger) -> None:
+    one, two = ledger.claim(_claim(0, 10)), ledger.claim(_claim(10, 15))
+    for claim in (one, two):
+        ledger.store("browser", claim, _batch(claim), 0)
+    assert ledger.find("browser", one).total == 10
+    assert ledger.find("browser", two).total == 5
+
+
+def test_a_claim_is_open_until_it_is_marked_as_stored(ledger: Ledger) -> None:
+    one, two = ledger.claim(_claim(0, 10)), ledger.claim(_claim(10, 15))
+    assert list(ledger.open_claims("browser_events", EPOCH)) == [one, two]
+    for _ in range(2):
+        ledger.mark_stored(Stored(one, Found(10, 0, 0, 10), lost=0, repairs=0))
+    assert list(ledger.open_claims("browser_events", EPOCH)) == [two]
+
+
+def test_a_refused_line_may_be_reported_again(ledger: Ledger) -> None:
+    reject = Reject(b"\xff\x00x", "too_large", "2 MB", "file.jsonl", 7)
+    for _ in range(2):
+        ledger.reject("browser", [reject])

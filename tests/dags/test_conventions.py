@@ -1,0 +1,152 @@
+"""Held by every DAG: ids, tasks and schedules of the design, docs, tags, retries, limits, and files that parse fast."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "airflow" / "dags").glob("*.py"))
+STREAMS = ("browser", "device", "geo", "location")
+
+# Airflow is imported in a process of its own: its import changes logging, warnings and the environment.
+_DESCRIBE = """
+import importlib.util, json, sys, time
+from pathlib import Path
+from airflow.sdk import DAG
+found = {}
+for name in sys.argv[1:]:
+    began = time.process_time()
+    spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    took = time.process_time() - began
+    heavy = [m for m in ("clickhouse_connect", "confluent_kafka", "pyarrow", "chdb") if m in sys.modules]
+    for dag in [v for v in vars(module).values() if isinstance(v, DAG)]:
+        found[dag.dag_id] = {
+            "file": Path(name).stem, "schedule": str(dag.schedule) if dag.schedule else None, "doc": dag.doc_md,
+            "description": dag.description, "tags": sorted(dag.tags), "catchup": dag.catchup,
+            "max_active_runs": dag.max_active_runs, "took_s": took, "heavy": heavy,
+            "params": {k: [p.description, bool(p.schema)] for k, p in dag.params.items_view()} if hasattr(dag.params, "items_view")
+                else {k: [dag.params.get_param(k).description, bool(dag.params.get_param(k).schema)] for k in dag.params},
+            "tasks": {
+                t.task_id: {
+                    "upstream": sorted(t.upstream_task_ids), "owner": t.owner, "retries": t.retries,
+                    "backoff": bool(t.retry_exponential_backoff), "timeout": t.execution_timeout is not None,
+                    "outlets": [o.uri for o in t.outlets], "trigger_rule": str(t.trigger_rule),
+                }
+                for t in dag.tasks
+            },
+        }
+print(json.dumps(found))
+"""
+
+
+@cache
+def _dags() -> dict[str, Any]:
+    home = Path(os.environ.get("TMPDIR", "/tmp")) / "headwater-dag-tests"
+    environment = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    done = subprocess.run(
+        [sys.executable, "-c", _DESCRIBE, *map(str, FILES)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _loads() -> dict[str, list[str]]:
+    return {f"load_{s}_events": ["create_kafka_topics"] for s in STREAMS}
+
+
+EXPECTED: dict[str, tuple[str | None, dict[str, list[str]]]] = {
+    "init_data_pipeline": (
+        None,
+        {"create_kafka_topics": [], **_loads(), "verify_data_load": sorted(_loads())},
+    ),
+    "streaming_to_clickhouse": (
+        "*/5 * * * *",
+        {
+            **{f"consume_{s}_events": [] for s in STREAMS},
+            "validate_ingestion": sorted(f"consume_{s}_events" for s in STREAMS),
+        },
+    ),
+    "build_dwh_layer": (
+        "*/15 * * * *",
+        {
+            "build_fact_events": [],
+            "update_dim_users": ["build_fact_events"],
+            "update_dim_geo": ["build_fact_events"],
+            "optimize_tables": ["update_dim_geo", "update_dim_users"],
+            "verify_dwh_layer": ["optimize_tables"],
+            "clear_staging_old_data": ["verify_dwh_layer"],
+        },
+    ),
+    "data_quality_checks": (
+        "@hourly",
+        {
+            **{f"check_{k}": [] for k in ("freshness", "nulls", "duplicates", "referential_integrity", "consistency")},
+            "generate_quality_report": sorted(
+                f"check_{k}" for k in ("freshness", "nulls", "duplicates", "referential_integrity", "consistency")
+            ),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("dag_id", EXPECTED)
+def test_a_dag_has_the_schedule_tasks_and_order_of_the_design(dag_id: str) -> None:
+    dag = _dags()[dag_id]
+    schedule, tasks = EXPECTED[dag_id]
+    assert dag["schedule"] == schedule
+    assert {name: task["upstream"] for name, task in dag["tasks"].items()} == tasks
+
+
+def test_every_file_holds_one_dag_of_its_own_name() -> None:
+    assert {path.stem for path in FILES} == {dag["file"] for dag in _dags().values()} == set(_dags())
+
+
+@pytest.mark.parametrize("dag_id", [path.stem for path in FILES])
+def test_a_dag_tells_what_it_does_and_how_it_is_run(dag_id: str) -> None:
+    dag = _dags()[dag_id]
+    assert dag["doc"].startswith("## "), "The docstring is the DAG's documentation: pass doc_md=__doc__."
+    assert dag["description"]
+    assert "headwater" in dag["tags"]
+    assert dag["max_active_runs"] == 1
+    assert not dag["catchup"] or dag_id == "load_from_s3"
+    assert all(description and has_schema for description, has_schema in dag["params"].values())
+
+
+@pytest.mark.parametrize("dag_id", [path.stem for path in FILES])
+def test_tasks_are_owned_retried_with_back_off_and_bounded_in_time(dag_id: str) -> None:
+    dag = _dags()[dag_id]
+    for name, task in dag["tasks"].items():
+        assert task["owner"] == "headwater", name
+        assert task["backoff"], name
+        assert task["timeout"], name
+        assert task["retries"] > 0 or name == "generate_quality_report", name
+    assert any(task["outlets"] for task in dag["tasks"].values()), "Name what the DAG makes as asset outlets."
+
+
+@pytest.mark.parametrize("dag_id", [path.stem for path in FILES])
+def test_a_dag_file_is_cheap_to_parse_and_opens_nothing(dag_id: str) -> None:
+    dag = _dags()[dag_id]
+    assert dag["heavy"] == [], "Import clients when a task runs, not when Airflow parses the file."
+    assert dag["took_s"] < 2
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_dag_file_is_thin(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) < 100
+    for word in ("SELECT ", "os.environ", "requests", "clickhouse_connect", "confluent_kafka", ".now("):
+        assert word not in text, f"{path.name} must not hold {word!r}: behaviour lives in the package."

@@ -1,0 +1,59 @@
+"""One front for all tests of this folder; tests make tables of their own names in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.client import Client
+from tests.support.front import Front
+
+
+@pytest.fixture(scope="package")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """A running front with the two databases of the platform and one that is nobody else's business."""
+    with Front.start(tmp_path_factory.mktemp("front"), "--max-queries", "6") as running:
+        with clickhouse_connect.get_client(dsn=running.owner_url, autogenerate_session_id=False) as client:
+            for name in ("analytics", "ops", "private"):
+                client.command(f"CREATE DATABASE {name}")
+            client.command("CREATE TABLE private.secret (word String) ENGINE = MergeTree ORDER BY word")
+            client.command("INSERT INTO private.secret VALUES ('hush')")
+            client.command("CREATE TABLE analytics.visits (id UInt64, page String) ENGINE = MergeTree ORDER BY id")
+            client.command("INSERT INTO analytics.visits VALUES (1, 'home'), (2, 'cart'), (3, 'home')")
+            client.command("CREATE VIEW analytics.by_page AS SELECT page, count() AS n FROM analytics.visits GROUP BY page")
+            client.command("CREATE VIEW analytics.of_page AS SELECT id FROM analytics.visits WHERE page = {page:String}")
+        yield running
+
+
+def client_of(url: str, **options: object) -> Client:
+    """The official client without a session of its own."""
+    return clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def owner(front: Front) -> Iterator[Client]:
+    """A client that may do everything."""
+    with client_of(front.owner_url) as client:
+        yield client
+
+
+@pytest.fixture
+def writer(front: Front) -> Iterator[Client]:
+    """A client of the platform's jobs."""
+    with client_of(front.writer_url) as client:
+        yield client
+
+
+@pytest.fixture
+def reader(front: Front) -> Iterator[Client]:
+    """A client of dashboards and people."""
+    with client_of(front.reader_url) as client:
+        yield client
+
+
+@pytest.fixture
+def front_reader_session(front: Front) -> Iterator[Client]:
+    """A reader that keeps one session."""
+    with clickhouse_connect.get_client(dsn=front.reader_url, session_id="reader-session") as client:
+        yield client
