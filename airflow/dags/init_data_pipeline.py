@@ -24,6 +24,12 @@ with DAG(
     default_args=tasks.DEFAULT_ARGS,
     tags=["headwater", "ingestion"],
     params={
+        "samples_dir": Param(
+            None,
+            type=["null", "string"],
+            maxLength=4096,
+            description="Folder of the four files; empty: HEADWATER_SAMPLES_DIR, else the bundled samples.",
+        ),
         "shift_to_now": Param(
             True,
             type="boolean",

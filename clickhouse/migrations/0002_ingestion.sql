@@ -98,7 +98,7 @@ CREATE TABLE IF NOT EXISTS ops.browser_parsed
     origin_line UInt64 CODEC(Delta, ZSTD(1)),
     x Tuple(event_id Nullable(UUID), event_timestamp Nullable(String), event_type Nullable(String), click_id Nullable(UUID), browser_name Nullable(String), browser_language Nullable(String), browser_user_agent Nullable(String)),
     colons UInt64,
-    nulls UInt64
+    strings UInt64
 )
 ENGINE = Null;
 
@@ -150,7 +150,7 @@ SELECT
     raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
     JSONExtract(raw, 'Tuple(event_id Nullable(UUID), event_timestamp Nullable(String), event_type Nullable(String), click_id Nullable(UUID), browser_name Nullable(String), browser_language Nullable(String), browser_user_agent Nullable(String))') AS x,
     countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":null') + countSubstrings(raw, '": null') AS nulls
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM ops.browser_landing;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ops.browser_check TO ops.browser_checked AS
@@ -158,10 +158,9 @@ SELECT
     raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line, x,
     ifNull(
         length(raw) <= 1000000
-        AND colons = nulls + isNotNull(x.event_id) + isNotNull(x.event_timestamp) + isNotNull(x.event_type) + isNotNull(x.click_id) + isNotNull(x.browser_name) + isNotNull(x.browser_language) + isNotNull(x.browser_user_agent)
-        AND colons = nulls + countSubstrings(raw, '":"') + countSubstrings(raw, '": "')
+        AND colons = (colons - strings) + isNotNull(x.event_id) + isNotNull(x.event_timestamp) + isNotNull(x.event_type) + isNotNull(x.click_id) + isNotNull(x.browser_name) + isNotNull(x.browser_language) + isNotNull(x.browser_user_agent)
         AND NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])
-        AND (nulls = 0 OR arrayAll(n -> n IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'), JSONExtractKeys(raw)))
+        AND ((colons - strings) = 0 OR ((colons - strings) = countSubstrings(raw, '":null') + countSubstrings(raw, '": null') AND arrayAll(n -> n IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'), JSONExtractKeys(raw))))
         AND isNotNull(x.event_id)
         AND length(x.event_timestamp) BETWEEN 19 AND 26
         AND length(x.event_timestamp) != 20
@@ -297,7 +296,7 @@ CREATE TABLE IF NOT EXISTS ops.device_parsed
     origin_line UInt64 CODEC(Delta, ZSTD(1)),
     x Tuple(click_id Nullable(UUID), os Nullable(String), os_name Nullable(String), os_timezone Nullable(String), device_type Nullable(String), device_is_mobile Nullable(Bool), user_custom_id Nullable(String), user_domain_id Nullable(UUID)),
     colons UInt64,
-    nulls UInt64
+    strings UInt64
 )
 ENGINE = Null;
 
@@ -350,7 +349,7 @@ SELECT
     raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
     JSONExtract(raw, 'Tuple(click_id Nullable(UUID), os Nullable(String), os_name Nullable(String), os_timezone Nullable(String), device_type Nullable(String), device_is_mobile Nullable(Bool), user_custom_id Nullable(String), user_domain_id Nullable(UUID))') AS x,
     countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":null') + countSubstrings(raw, '": null') AS nulls
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM ops.device_landing;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ops.device_check TO ops.device_checked AS
@@ -358,11 +357,10 @@ SELECT
     raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line, x,
     ifNull(
         length(raw) <= 1000000
-        AND colons = nulls + isNotNull(x.click_id) + isNotNull(x.os) + isNotNull(x.os_name) + isNotNull(x.os_timezone) + isNotNull(x.device_type) + isNotNull(x.device_is_mobile) + isNotNull(x.user_custom_id) + isNotNull(x.user_domain_id)
+        AND colons = (colons - strings - isNotNull(x.device_is_mobile)) + isNotNull(x.click_id) + isNotNull(x.os) + isNotNull(x.os_name) + isNotNull(x.os_timezone) + isNotNull(x.device_type) + isNotNull(x.device_is_mobile) + isNotNull(x.user_custom_id) + isNotNull(x.user_domain_id)
         AND multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) = isNotNull(x.device_is_mobile)
-        AND colons = nulls + countSubstrings(raw, '":"') + countSubstrings(raw, '": "') + isNotNull(x.device_is_mobile)
         AND NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])
-        AND (nulls = 0 OR arrayAll(n -> n IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'), JSONExtractKeys(raw)))
+        AND ((colons - strings - isNotNull(x.device_is_mobile)) = 0 OR ((colons - strings - isNotNull(x.device_is_mobile)) = countSubstrings(raw, '":null') + countSubstrings(raw, '": null') AND arrayAll(n -> n IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'), JSONExtractKeys(raw))))
         AND isNotNull(x.click_id)
         AND isNotNull(x.user_domain_id),
         0) AS usual,
@@ -486,7 +484,7 @@ CREATE TABLE IF NOT EXISTS ops.geo_parsed
     origin_line UInt64 CODEC(Delta, ZSTD(1)),
     x Tuple(click_id Nullable(UUID), geo_latitude Nullable(String), geo_longitude Nullable(String), geo_country Nullable(String), geo_timezone Nullable(String), geo_region_name Nullable(String), ip_address Nullable(String)),
     colons UInt64,
-    nulls UInt64
+    strings UInt64
 )
 ENGINE = Null;
 
@@ -538,7 +536,7 @@ SELECT
     raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
     JSONExtract(raw, 'Tuple(click_id Nullable(UUID), geo_latitude Nullable(String), geo_longitude Nullable(String), geo_country Nullable(String), geo_timezone Nullable(String), geo_region_name Nullable(String), ip_address Nullable(String))') AS x,
     countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":null') + countSubstrings(raw, '": null') AS nulls
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM ops.geo_landing;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ops.geo_check TO ops.geo_checked AS
@@ -546,10 +544,9 @@ SELECT
     raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line, x,
     ifNull(
         length(raw) <= 1000000
-        AND colons = nulls + isNotNull(x.click_id) + isNotNull(x.geo_latitude) + isNotNull(x.geo_longitude) + isNotNull(x.geo_country) + isNotNull(x.geo_timezone) + isNotNull(x.geo_region_name) + isNotNull(x.ip_address)
-        AND colons = nulls + countSubstrings(raw, '":"') + countSubstrings(raw, '": "')
+        AND colons = (colons - strings) + isNotNull(x.click_id) + isNotNull(x.geo_latitude) + isNotNull(x.geo_longitude) + isNotNull(x.geo_country) + isNotNull(x.geo_timezone) + isNotNull(x.geo_region_name) + isNotNull(x.ip_address)
         AND NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])
-        AND (nulls = 0 OR arrayAll(n -> n IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'), JSONExtractKeys(raw)))
+        AND ((colons - strings) = 0 OR ((colons - strings) = countSubstrings(raw, '":null') + countSubstrings(raw, '": null') AND arrayAll(n -> n IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'), JSONExtractKeys(raw))))
         AND isNotNull(x.click_id)
         AND (isNull(x.geo_latitude) OR (match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND toFloat64OrZero(x.geo_latitude) BETWEEN -90 AND 90))
         AND (isNull(x.geo_longitude) OR (match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND toFloat64OrZero(x.geo_longitude) BETWEEN -180 AND 180)),
@@ -675,7 +672,7 @@ CREATE TABLE IF NOT EXISTS ops.location_parsed
     origin_line UInt64 CODEC(Delta, ZSTD(1)),
     x Tuple(event_id Nullable(UUID), page_url Nullable(String), page_url_path Nullable(String), referer_url Nullable(String), referer_medium Nullable(String), utm_medium Nullable(String), utm_source Nullable(String), utm_content Nullable(String), utm_campaign Nullable(String)),
     colons UInt64,
-    nulls UInt64
+    strings UInt64
 )
 ENGINE = Null;
 
@@ -729,7 +726,7 @@ SELECT
     raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
     JSONExtract(raw, 'Tuple(event_id Nullable(UUID), page_url Nullable(String), page_url_path Nullable(String), referer_url Nullable(String), referer_medium Nullable(String), utm_medium Nullable(String), utm_source Nullable(String), utm_content Nullable(String), utm_campaign Nullable(String))') AS x,
     countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":null') + countSubstrings(raw, '": null') AS nulls
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM ops.location_landing;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ops.location_check TO ops.location_checked AS
@@ -737,10 +734,9 @@ SELECT
     raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line, x,
     ifNull(
         length(raw) <= 1000000
-        AND colons = nulls + isNotNull(x.event_id) + isNotNull(x.page_url) + isNotNull(x.page_url_path) + isNotNull(x.referer_url) + isNotNull(x.referer_medium) + isNotNull(x.utm_medium) + isNotNull(x.utm_source) + isNotNull(x.utm_content) + isNotNull(x.utm_campaign)
-        AND colons = nulls + countSubstrings(raw, '":"') + countSubstrings(raw, '": "')
+        AND colons = (colons - strings) + isNotNull(x.event_id) + isNotNull(x.page_url) + isNotNull(x.page_url_path) + isNotNull(x.referer_url) + isNotNull(x.referer_medium) + isNotNull(x.utm_medium) + isNotNull(x.utm_source) + isNotNull(x.utm_content) + isNotNull(x.utm_campaign)
         AND NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])
-        AND (nulls = 0 OR arrayAll(n -> n IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'), JSONExtractKeys(raw)))
+        AND ((colons - strings) = 0 OR ((colons - strings) = countSubstrings(raw, '":null') + countSubstrings(raw, '": null') AND arrayAll(n -> n IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'), JSONExtractKeys(raw))))
         AND isNotNull(x.event_id)
         AND x.page_url_path != '',
         0) AS usual,

@@ -45,11 +45,6 @@ class Platform:
         self.log = KafkaLog(self.settings.kafka_bootstrap)
         self._loader = Loader(self.log, self.ledger, self.database, self.clock)
 
-    @property
-    def samples(self) -> Path:
-        """The folder of events that the main job loads."""
-        return self.settings.samples_dir or project_root() / "data" / "samples"
-
     def migrate(self) -> list[Migration]:
         """Bring the schema up to date; returns what was applied now."""
         return migrate(read_migrations(asset("clickhouse/migrations")), self.database)
@@ -60,16 +55,23 @@ class Platform:
         return list(apply_topics(load_topics(asset("kafka/topics.yaml")), admin))
 
     def load_sample(
-        self, stream: str, shift_to_now: bool, again: bool = False, tell: Callable[[int], None] = lambda _sent: None
+        self,
+        stream: str,
+        folder: Path | None = None,
+        *,
+        shift_to_now: bool = True,
+        again: bool = False,
+        tell: Callable[[int], None] = lambda _sent: None,
     ) -> Loaded:
-        """Load the file of one stream from the folder of samples.
+        """Load the file of one stream from `folder` as it is, else from the folder of the settings.
 
-        The bundled samples are moved to now where `shift_to_now` says so; files of the user's own never are.
+        The bundled samples, and only these, are moved to now where `shift_to_now` says so.
         """
-        shift = timedelta(0)
-        if shift_to_now and self.settings.samples_dir is None:
-            shift = self._loader.samples_shift(self.samples)
-        return self._loader.load(STREAMS[stream], find_files(self.samples)[stream], shift, again, tell)
+        bundled = project_root() / "data" / "samples"
+        chosen = folder or self.settings.samples_dir or bundled
+        moves = shift_to_now and chosen.resolve() == bundled
+        shift = self._loader.samples_shift(chosen) if moves else timedelta(0)
+        return self._loader.load(STREAMS[stream], find_files(chosen)[stream], shift, again, tell)
 
     def load(
         self, stream: str, path: Path, again: bool = False, tell: Callable[[int], None] = lambda _sent: None

@@ -76,6 +76,21 @@ def test_killed_guards_leave_no_second_copy(whole: Stack) -> None:
     assert _alive(old) == []
 
 
+def test_two_stacks_run_side_by_side(whole: Stack, start_stack: StartStack) -> None:
+    before = _pids(whole.status())
+    home = Path(tempfile.mkdtemp(prefix="hw-e2e-"))
+    with start_stack(home, whole.settings.port_offset + 50) as other:
+        assert other.status().healthy
+        assert other.ports != whole.ports
+        assert other.addresses()["HEADWATER_AIRFLOW_PASSWORD"] != whole.addresses()["HEADWATER_AIRFLOW_PASSWORD"]
+        url, theirs = other.addresses()["HEADWATER_CLICKHOUSE_URL"], whole.addresses()["HEADWATER_CLICKHOUSE_URL"]
+        foreign = f"{theirs.rsplit('@', 1)[0]}@{url.rsplit('@', 1)[1]}"
+        assert httpx.post(foreign, content=b"SELECT 1").is_client_error, "One stack's login opens the other."
+    status = whole.status()
+    assert status.healthy
+    assert _pids(status) == before
+
+
 def test_up_after_a_killed_supervisor_starts_no_second_copy(whole: Stack) -> None:
     before = whole.status()
     assert before.supervisor_pid is not None
@@ -103,21 +118,6 @@ def test_down_after_a_killed_supervisor_ends_everything(whole: Stack) -> None:
     assert whole.down() > 0
     assert _alive(old) == []
     assert leftovers(whole.layout.home, whole.layout.postgres_data) == []
-
-
-def test_two_stacks_run_side_by_side(whole: Stack, start_stack: StartStack) -> None:
-    before = _pids(whole.status())
-    home = Path(tempfile.mkdtemp(prefix="hw-e2e-"))
-    with start_stack(home, whole.settings.port_offset + 50) as other:
-        assert other.status().healthy
-        assert other.ports != whole.ports
-        assert other.addresses()["HEADWATER_AIRFLOW_PASSWORD"] != whole.addresses()["HEADWATER_AIRFLOW_PASSWORD"]
-        url, theirs = other.addresses()["HEADWATER_CLICKHOUSE_URL"], whole.addresses()["HEADWATER_CLICKHOUSE_URL"]
-        foreign = f"{theirs.rsplit('@', 1)[0]}@{url.rsplit('@', 1)[1]}"
-        assert httpx.post(foreign, content=b"SELECT 1").is_client_error, "One stack's login opens the other."
-    status = whole.status()
-    assert status.healthy
-    assert _pids(status) == before
 
 
 def _pids(status: StackStatus) -> Mapping[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -87,23 +87,31 @@ class Oracle:
 
 def read_folder(folder: Path, now: datetime | None = None) -> Oracle:
     """Judge every line of the four files and join them: the first row by place in the file wins."""
+    return read_folders([(folder, timedelta(0))], now)
+
+
+def read_folders(folders: Iterable[tuple[Path, timedelta]], now: datetime | None = None) -> Oracle:
+    """The same over several folders that were loaded one after the other, each moved in time."""
     now = now or datetime.now(UTC)
-    accepted: dict[str, Facts] = {}
-    rejected: dict[str, dict[tuple[str, str], int]] = {}
-    for name, stream in STREAMS.items():
-        accepted[name] = []
-        rejected[name] = {}
-        for raw in (folder / stream.file_name).read_bytes().splitlines():
-            if not raw.strip():
-                continue
-            verdict = judge(stream, raw, now)
-            if isinstance(verdict, Accepted):
-                accepted[name].append(verdict.row)
-            elif isinstance(verdict, Rejected):
-                key = (verdict.reason.value, verdict.field)
-                rejected[name][key] = rejected[name].get(key, 0) + 1
+    accepted: dict[str, Facts] = {name: [] for name in STREAMS}
+    rejected: dict[str, dict[tuple[str, str], int]] = {name: {} for name in STREAMS}
+    for folder, shift in folders:
+        for name, stream in STREAMS.items():
+            for raw in (folder / stream.file_name).read_bytes().splitlines():
+                if not raw.strip():
+                    continue
+                verdict = judge(stream, raw, now - shift)
+                if isinstance(verdict, Accepted):
+                    accepted[name].append(_moved(verdict.row, shift))
+                elif isinstance(verdict, Rejected):
+                    key = (verdict.reason.value, verdict.field)
+                    rejected[name][key] = rejected[name].get(key, 0) + 1
     facts, conflicts = _join(accepted)
     return Oracle({name: len(rows) for name, rows in accepted.items()}, rejected, facts, conflicts)
+
+
+def _moved(row: dict[str, Any], shift: timedelta) -> dict[str, Any]:
+    return {**row, "event_timestamp": row["event_timestamp"] + shift} if "event_timestamp" in row else row
 
 
 def _join(accepted: Mapping[str, Facts]) -> tuple[Facts, int]:

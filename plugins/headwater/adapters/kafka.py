@@ -48,7 +48,7 @@ class KafkaLog:
         """Kafka's topic id. Raises `FixSettings` when there is no such topic."""
         described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=_TIMEOUT_S)[topic]
         try:
-            topic_id = described.result(_TIMEOUT_S).topic_id
+            topic_id = described.result(_TIMEOUT_S + 5).topic_id
         except KafkaException as error:
             raise _translate(error, topic) from error
         value = (topic_id.get_most_significant_bits() & _MASK) << 64 | (topic_id.get_least_significant_bits() & _MASK)

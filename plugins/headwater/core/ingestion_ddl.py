@@ -6,7 +6,8 @@ from headwater.contracts.streams import STREAMS
 from headwater.core.parse_sql import create_chain, create_common, create_staging
 
 _HEAD = (
-    "-- Derived from the contract (headwater.contracts): staging tables, dead letters, heartbeats, and the chain of views\n"
+    "-- Derived from the contract (headwater.contracts): staging tables, dead letters, heartbeats, "
+    "and the chain of views\n"
     "-- that parses, judges and routes each message once. `python -m headwater.core.ingestion_ddl` prints it.\n"
 )
 

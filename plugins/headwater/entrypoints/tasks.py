@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -66,8 +67,10 @@ def create_kafka_topics() -> dict[str, str]:
 def load_events(stream: str) -> dict[str, Any]:
     """Send the lines of one file to its topic."""
     params = _params()
+    folder = params.get("samples_dir")
     loaded = _platform().load_sample(
         stream,
+        Path(folder) if folder else None,
         shift_to_now=bool(params.get("shift_to_now", True)),
         again=bool(params.get("load_again", False)),
         tell=lambda sent: log_.info("%d messages sent", sent),

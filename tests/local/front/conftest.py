@@ -21,8 +21,12 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
             client.command("INSERT INTO private.secret VALUES ('hush')")
             client.command("CREATE TABLE analytics.visits (id UInt64, page String) ENGINE = MergeTree ORDER BY id")
             client.command("INSERT INTO analytics.visits VALUES (1, 'home'), (2, 'cart'), (3, 'home')")
-            client.command("CREATE VIEW analytics.by_page AS SELECT page, count() AS n FROM analytics.visits GROUP BY page")
-            client.command("CREATE VIEW analytics.of_page AS SELECT id FROM analytics.visits WHERE page = {page:String}")
+            client.command(
+                "CREATE VIEW analytics.by_page AS SELECT page, count() AS n FROM analytics.visits GROUP BY page"
+            )
+            client.command(
+                "CREATE VIEW analytics.of_page AS SELECT id FROM analytics.visits WHERE page = {page:String}"
+            )
         yield running
 
 

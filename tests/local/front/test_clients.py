@@ -69,7 +69,9 @@ def test_a_value_comes_back_as_it_was_inserted(owner: Client, type_: str, value:
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_a_parameter_arrives_as_it_was_bound(front: Front, type_: str, value: object, shown: object, form: bool) -> None:
+def test_a_parameter_arrives_as_it_was_bound(
+    front: Front, type_: str, value: object, shown: object, form: bool
+) -> None:
     expected = value if type_ == "String" else shown
     name = "x_64" if type_.startswith("DateTime64") else "x"
     with client_of(front.owner_url, form_encode_query_params=form) as client:
@@ -150,13 +152,19 @@ def test_raw_inserts_of_rows_in_other_formats(owner: Client, compression: str | 
         body = gzip.compress(data)
     summary = owner.raw_insert("analytics.raw", ["id"], body, fmt="JSONEachRow", compression=compression)
     assert summary.written_rows == 10_000
-    assert owner.query("SELECT count(), sum(id), any(page) FROM analytics.raw").first_row == (10_000, 49_995_000, "none")
+    assert owner.query("SELECT count(), sum(id), any(page) FROM analytics.raw").first_row == (
+        10_000,
+        49_995_000,
+        "none",
+    )
 
 
 def test_arrow_inserts_and_counts_rows_of_views(owner: Client) -> None:
     owner.command("CREATE OR REPLACE TABLE analytics.source (id UInt64) ENGINE = Null")
     owner.command("CREATE OR REPLACE TABLE analytics.target (id UInt64) ENGINE = MergeTree ORDER BY id")
-    owner.command("CREATE MATERIALIZED VIEW IF NOT EXISTS analytics.pour TO analytics.target AS SELECT id FROM analytics.source")
+    owner.command(
+        "CREATE MATERIALIZED VIEW IF NOT EXISTS analytics.pour TO analytics.target AS SELECT id FROM analytics.source"
+    )
     summary = owner.insert_arrow("analytics.source", pa.table({"id": pa.array(range(1000), pa.uint64())}))
     assert summary.written_rows == 2000
     assert owner.command("SELECT count() FROM analytics.target") == 1000
@@ -173,7 +181,11 @@ def test_a_token_reaches_the_insert(owner: Client) -> None:
     )
     for token in ("a", "a", "b"):
         owner.raw_insert(
-            "analytics.once", ["id"], b"7\n", fmt="CSV", settings={"insert_deduplication_token": token, "async_insert": 0}
+            "analytics.once",
+            ["id"],
+            b"7\n",
+            fmt="CSV",
+            settings={"insert_deduplication_token": token, "async_insert": 0},
         )
     assert owner.command("SELECT count() FROM analytics.once") == 2
 
@@ -264,13 +276,18 @@ def test_sqlalchemy_dialects(front: Front, dialect: str) -> None:
         engine = sqlalchemy.create_engine(url.replace("http", dialect, 1) + "analytics")
         try:
             with engine.connect() as connection:
-                rows = connection.execute(sqlalchemy.text("SELECT page, count() FROM visits GROUP BY page ORDER BY page"))
+                rows = connection.execute(
+                    sqlalchemy.text("SELECT page, count() FROM visits GROUP BY page ORDER BY page")
+                )
                 assert [tuple(row) for row in rows] == [("cart", 1), ("home", 2)]
                 empty = connection.execute(sqlalchemy.text("SELECT id FROM visits WHERE id > 100"))
                 assert list(empty.keys()) == ["id"]
                 inspector = sqlalchemy.inspect(connection)
                 assert "visits" in inspector.get_table_names(schema="analytics")
-                assert [column["name"] for column in inspector.get_columns("visits", schema="analytics")] == ["id", "page"]
+                assert [column["name"] for column in inspector.get_columns("visits", schema="analytics")] == [
+                    "id",
+                    "page",
+                ]
                 assert "analytics" in inspector.get_schema_names()
         finally:
             engine.dispose()

@@ -67,8 +67,11 @@ def _run(dag_id: str, settings: Settings) -> None:
 
 def _conf(dag_id: str, settings: Settings) -> Mapping[str, object]:
     """A folder of one's own is loaded in whole before the build, so no event has to wait for parts to come."""
-    if dag_id == "build_dwh_layer" and settings.samples_dir is not None:
-        return {"grace_minutes": 0}
+    if settings.samples_dir is not None:
+        if dag_id == "init_data_pipeline":
+            return {"samples_dir": str(settings.samples_dir.resolve())}
+        if dag_id == "build_dwh_layer":
+            return {"grace_minutes": 0}
     return {}
 
 

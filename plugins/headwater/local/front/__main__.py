@@ -1,86 +1,63 @@
-"""`python -m headwater.local.front`: open the engine, listen on loopback, stop cleanly on SIGTERM."""
+"""`python -m headwater.local.front`: the local ClickHouse front as a program."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import logging
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-os.environ["TZ"] = "UTC"
-time.tzset()
-
-import uvicorn  # noqa: E402 - the engine reads the time zone when it is loaded
-
-from headwater.assets import asset  # noqa: E402
-from headwater.errors import FixSettings, HeadwaterError  # noqa: E402
-from headwater.local.front.access import load_users  # noqa: E402
-from headwater.local.front.app import Front  # noqa: E402
-from headwater.local.front.engine import Engine, enter_private_folder  # noqa: E402
-from headwater.local.front.intake import Limits  # noqa: E402
-from headwater.local.front.problems import EngineProblem  # noqa: E402
-from headwater.local.front.protocol import LimitedProtocol  # noqa: E402
-from headwater.local.front.spool import Spool  # noqa: E402
-
-
-class _Server(uvicorn.Server):
-    """Ends with exit code 0 on the signals that stop it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the loop in good order instead of raising the signal again."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
-        yield
 
 
 def main() -> int:
-    """Serve until a signal."""
+    """Prepare the process, then serve."""
     options = _options()
-    logging.basicConfig(filename=options.log_file, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    try:
-        users = load_users(options.secrets.resolve())
-        data_dir, spool_dir = options.data_dir.resolve(), options.spool_dir.resolve()
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        enter_private_folder(spool_dir / "cwd")
-        engine = Engine(data_dir, asset("clickhouse/config/local.xml"))
-        engine.open()
-    except EngineProblem as problem:
-        print(f"The data folder {data_dir} cannot be opened: {problem}. Is another front running on it?", file=sys.stderr)
-        return FixSettings.exit_code
-    except HeadwaterError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    spool = Spool(spool_dir)
-    front = Front(engine, users, spool, Limits(), options.max_queries)
-    config = uvicorn.Config(
-        front, host="127.0.0.1", port=options.port, http=LimitedProtocol, loop="uvloop", ws="none", lifespan="off",
-        access_log=False, log_config=None, timeout_keep_alive=60, timeout_graceful_shutdown=10, server_header=False,
-    )  # fmt: skip
-    server = _Server(config)
-    asyncio.run(server.serve())
-    front.close()
-    engine.close()
-    spool.close()
-    return 0
+    folders = {name: getattr(options, name).resolve() for name in ("data_dir", "spool_dir", "secrets")}
+    log_file = options.log_file.resolve() if options.log_file else None
+    logging.basicConfig(filename=log_file, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for name in ("data_dir", "spool_dir"):
+        folders[name].mkdir(mode=0o700, parents=True, exist_ok=True)
+    _enter_empty_folder(folders["spool_dir"] / "empty")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    # Only now: importing the engine already reads the time zone and `./config.xml`.
+    from headwater.local.front.serve import Options, serve
+
+    return serve(
+        Options(
+            **folders,
+            port=options.port,
+            max_queries=options.max_queries,
+            max_memory_bytes=options.max_memory_bytes,
+            max_body_bytes=options.max_body_bytes,
+        )
+    )
+
+
+def _enter_empty_folder(folder: Path) -> None:
+    """Work in an empty folder: the engine reads its configuration there and shows its files as tables."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for left in folder.iterdir():
+        left.unlink()
+    os.chdir(folder)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m headwater.local.front", description=__doc__)
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--spool-dir", type=Path, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--secrets", type=Path, required=True)
-    parser.add_argument("--max-queries", type=int, default=16)
-    parser.add_argument("--max-memory-bytes", type=int, default=4 << 30)
-    parser.add_argument("--log-file", type=Path)
+    parser = argparse.ArgumentParser(
+        prog="python -m headwater.local.front",
+        description="The ClickHouse engine behind its HTTP interface, on 127.0.0.1 only.",
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, required=True, help="folder of the engine's data; one process at a time"
+    )
+    parser.add_argument("--spool-dir", type=Path, required=True, help="folder for bodies that do not fit into memory")
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    parser.add_argument("--secrets", type=Path, required=True, help="JSON file of mode 0600: owner, writer, reader")
+    parser.add_argument("--max-queries", type=int, default=16, help="queries at once; more wait, then get error 202")
+    parser.add_argument("--max-memory-bytes", type=int, default=4 << 30, help="memory of the engine")
+    parser.add_argument("--max-body-bytes", type=int, default=4 << 30, help="largest body of a request")
+    parser.add_argument("--log-file", type=Path, help="write the log here instead of to the terminal")
     return parser.parse_args()
 
 

@@ -21,6 +21,7 @@ _TYPES = {
     "Values": "text/plain; charset=UTF-8",
 }
 
+
 def content_type(output_format: str) -> str:
     """Media type of a format."""
     if not output_format:

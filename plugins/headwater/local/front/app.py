@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from headwater.local.front import answers, coding, request as requests
+from headwater.local.front import answers, coding
+from headwater.local.front import request as requests
 from headwater.local.front.access import Users
 from headwater.local.front.desk import Desk, Work
 from headwater.local.front.engine import Engine
@@ -19,6 +21,7 @@ from headwater.local.front.problems import Problem
 from headwater.local.front.request import Request
 from headwater.local.front.runner import Answer, Job
 from headwater.local.front.spool import Spool
+from headwater.local.front.statement import first_word
 
 log = logging.getLogger(__name__)
 
@@ -87,19 +90,27 @@ class Front:
             return
         request, job = await take(request, scope, receive, self._spool, self._limits)
         try:
-            try:
-                async with asyncio.timeout(_SLOT_WAIT_S):
-                    await self._slots.acquire()
-            except TimeoutError:
-                message = f"Too many simultaneous queries. Maximum: {self._max_queries}"
-                raise Problem(202, message) from None
-            try:
+            async with self._slot(job):
                 await self._run(user, request, job, receive, send)
-            finally:
-                self._slots.release()
         finally:
             for file in job.files:
                 self._spool.remove(file)
+
+    @asynccontextmanager
+    async def _slot(self, job: Job) -> AsyncIterator[None]:
+        """One of the places for queries; KILL needs none, so that it works when all are taken."""
+        if first_word(job.sql) == "KILL":
+            yield
+            return
+        try:
+            async with asyncio.timeout(_SLOT_WAIT_S):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise Problem(202, f"Too many simultaneous queries. Maximum: {self._max_queries}") from None
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def _run(self, user: str, request: Request, job: Job, receive: Receive, send: Send) -> None:
         work = await self._in_thread(self._desk.open, user, request, job)
@@ -178,7 +189,9 @@ class Front:
             return
         await send({"type": "http.response.body", "body": coder.finish()})
 
-    async def _fail(self, problem: Problem, request: Request | None, scope: MutableMapping[str, Any], send: Send) -> None:
+    async def _fail(
+        self, problem: Problem, request: Request | None, scope: MutableMapping[str, Any], send: Send
+    ) -> None:
         headers = answers.common_headers(request.query_id if request else "") + answers.problem_headers(problem)
         await _start(send, problem.status, headers, answers.problem_body(problem, self._version), scope["method"])
 

@@ -142,9 +142,7 @@ def _mark(request: Request) -> str:
 def _reader_settings(sent: Mapping[str, str]) -> dict[str, str]:
     allowed = {}
     for name, value in sent.items():
-        if name in READER_LIMITS.numbers:
-            allowed[name] = value
-        elif READER_SETTINGS.fullmatch(name):
+        if name in READER_LIMITS.numbers or READER_SETTINGS.fullmatch(name):
             allowed[name] = value
         elif name not in {"readonly"}:
             raise Problem(164, f"Cannot modify '{name}' setting in readonly mode")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,7 +62,9 @@ class Connection:
         """The answer of a small statement, one column and row as raw text."""
         return str(self.run(sql, "TabSeparatedRaw", params).bytes().decode()).removesuffix("\n")
 
-    def stream(self, sql: str, output_format: str, params: Mapping[str, str], counts: Counts) -> Generator[bytes, None, None]:
+    def stream(
+        self, sql: str, output_format: str, params: Mapping[str, str], counts: Counts
+    ) -> Generator[bytes, None, None]:
         """Blocks of the answer as they are made; closing the iterator cancels the query."""
         try:
             result = self._native.send_query(sql, output_format, params=dict(params))
@@ -156,11 +157,3 @@ def literal(value: str) -> str:
 def quoted_name(name: str) -> str:
     """A quoted identifier of SQL."""
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-
-def enter_private_folder(folder: Path) -> None:
-    """Work in an empty folder: the engine loads `./config.xml` and shows the files around it as tables."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in folder.iterdir():
-        left.unlink()
-    os.chdir(folder)

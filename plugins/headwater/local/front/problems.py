@@ -7,7 +7,42 @@ import re
 _CODE = re.compile(r"Code: (\d+)\.")
 
 # Statuses as the server chooses them (HTTPHandler, exceptionCodeToHTTPStatus); every other code is a 500.
-_BAD_REQUEST = {6, 26, 27, 38, 41, 42, 43, 44, 46, 47, 62, 69, 72, 110, 117, 120, 130, 158, 164, 168, 179, 184, 223, 321, 344, 376, 377, 386, 396, 441, 456, 457, 675, 676}
+_BAD_REQUEST = {
+    6,
+    26,
+    27,
+    38,
+    41,
+    42,
+    43,
+    44,
+    46,
+    47,
+    62,
+    69,
+    72,
+    110,
+    117,
+    120,
+    130,
+    158,
+    164,
+    168,
+    179,
+    184,
+    223,
+    321,
+    344,
+    376,
+    377,
+    386,
+    396,
+    441,
+    456,
+    457,
+    675,
+    676,
+}
 _STATUS = {
     **dict.fromkeys(_BAD_REQUEST, 400),
     **dict.fromkeys((36, 48), 501),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs; the files get random names in a folder of mode 0700
 _MEMORY_FLOOR_BYTES = 2 << 30
 _PREFIX = "headwater-"
+_RANDOM_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass
@@ -23,7 +25,6 @@ class Spooled:
     path: Path
     descriptor: int
     size: int = 0
-    parts: list[bytes] = field(default_factory=list)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append; a full disk is an `OSError` for the caller to translate."""
@@ -51,7 +52,7 @@ class Spool:
         """Remove what an earlier process left."""
         for folder in filter(None, (self.disk, self.memory)):
             for left in folder.iterdir():
-                if left.is_file():
+                if _RANDOM_NAME.fullmatch(left.name):
                     left.unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -1,0 +1,125 @@
+"""The main job on the whole real stack, through Airflow's API: every table against an independent computation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.compare import assert_warehouse_equals
+from tests.support.oracle import read_folder, read_folders
+
+from headwater.adapters.airflow import Airflow
+from headwater.app.generate import write_files
+from headwater.bootstrap import Platform
+from headwater.core.generator.blocks import DEFAULT_START, Spec
+from headwater.local.stack import Stack
+from headwater.settings import load_settings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
+PIPELINE = ("init_data_pipeline", "streaming_to_clickhouse", "build_dwh_layer", "data_quality_checks")
+
+
+class Job:
+    """Runs DAGs in the stack's Airflow and looks at the warehouse."""
+
+    def __init__(self, stack: Stack) -> None:
+        settings = load_settings(stack.layout.home)
+        self.platform = Platform(settings)
+        self.airflow = Airflow.of(settings)
+        self.airflow.wait_parsed(PIPELINE)
+
+    def run(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
+        """Run one DAG to its end; returns the text of its task logs."""
+        self.airflow.unpause(dag_id)
+        run_id = self.airflow.trigger(dag_id, conf)
+        *_, view = self.airflow.follow(dag_id, run_id)
+        logs = {task.task_id: "\n".join(self.airflow.task_log(dag_id, run_id, task)) for task in view.tasks}
+        failed = {task.task_id: logs[task.task_id] for task in view.tasks if task.state != "success"}
+        assert view.run.state == "success", failed
+        return "\n".join(logs.values())
+
+    def run_all(self, init: Mapping[str, object], build: Mapping[str, object]) -> dict[str, str]:
+        """Run the whole pipeline."""
+        confs = {"init_data_pipeline": init, "build_dwh_layer": build}
+        return {dag_id: self.run(dag_id, confs.get(dag_id)) for dag_id in PIPELINE}
+
+    @property
+    def shift(self) -> timedelta:
+        """How far the bundled samples were moved."""
+        return timedelta(seconds=int(self.platform.database.rows("ops/decision", name="samples_shift_s")[0]["value"]))
+
+    def count(self, table: str) -> int:
+        """Rows of a table."""
+        return int(self.platform.database.query(f"SELECT count() AS n FROM {table}")[0]["n"])
+
+
+@pytest.fixture(scope="module")
+def job(stack: Stack) -> Job:
+    """The pipeline of the shared stack."""
+    return Job(stack)
+
+
+def test_the_bundled_events_become_exact_tables_and_running_again_adds_nothing(job: Job) -> None:
+    logs = job.run_all({}, {})
+    oracle = read_folders([(SAMPLES, job.shift)])
+    assert len(oracle.facts) == 5000
+    assert_warehouse_equals(oracle, job.platform.database)
+    assert "fact_events" not in logs["data_quality_checks"] or "none failed" in logs["data_quality_checks"]
+    newest = max(fact["event_timestamp"] for fact in oracle.facts)
+    assert job.platform.clock.now().replace(tzinfo=None) - newest < timedelta(hours=1)
+
+    job.run_all({"load_again": True}, {})
+    assert_warehouse_equals(oracle, job.platform.database)
+    assert job.platform.messages_in_kafka("browser") == 10_000
+
+
+def test_a_folder_of_ones_own_is_loaded_as_it_is_and_bad_lines_are_kept(job: Job, tmp_path: Path) -> None:
+    write_files(Spec(700, 11, DEFAULT_START, 3.0), tmp_path, lambda _written: None)
+    with (tmp_path / "browser_events.jsonl").open("ab") as file:
+        file.write(b'{"broken\n[1, 2]\n\n{"event_id":"x"}\n' + b"y" * 1_950_000 + b"\n")
+    with (tmp_path / "location_events.jsonl").open("r+b") as file:
+        lines = file.readlines()
+        file.seek(0)
+        file.truncate()
+        file.writelines(line for number, line in enumerate(lines) if number % 50)
+
+    logs = job.run_all({"samples_dir": str(tmp_path)}, {"grace_minutes": 0})
+    own = read_folder(tmp_path)
+    assert sum(1 for fact in own.facts if not fact["is_complete"]) == 14
+    assert_warehouse_equals(read_folders([(SAMPLES, job.shift), (tmp_path, timedelta(0))]), job.platform.database)
+
+    kept = job.platform.database.query(
+        "SELECT reason, field, origin, origin_line FROM ops.dead_letters ORDER BY origin_line"
+    )
+    assert [tuple(row.values()) for row in kept] == [
+        ("invalid_json", "", "browser_events.jsonl", 701),
+        ("not_an_object", "", "browser_events.jsonl", 702),
+        ("wrong_type", "event_id", "browser_events.jsonl", 704),
+    ]
+    refused = job.platform.database.query("SELECT reason, origin_line, length(raw) AS kept FROM ops.rejects")
+    assert [tuple(row.values()) for row in refused] == [("too_large", 705, 4096)]
+    assert "invalid_json" in logs["streaming_to_clickhouse"], "the run reports what broke the contract"
+
+
+def test_every_task_log_ends_with_what_was_done(job: Job) -> None:
+    logs = job.run_all({}, {})
+    for dag_id, word in (
+        ("init_data_pipeline", "had been loaded before"),
+        ("streaming_to_clickhouse", "claimed to"),
+        ("build_dwh_layer", "analytics.dim_users"),
+        ("data_quality_checks", "none failed"),
+    ):
+        assert word in logs[dag_id], f"{dag_id}:\n{logs[dag_id]}"
+
+
+def test_the_readme_queries_answer(job: Job) -> None:
+    """The three examples of the README, as the reader sees them."""
+    readme = (SAMPLES.parents[1] / "README.md").read_text()
+    queries = [part.split("```")[0] for part in readme.split("```sql\n")[1:]]
+    assert len(queries) == 3
+    for query in queries:
+        assert job.platform.database.query(query.strip().rstrip(";")), query
