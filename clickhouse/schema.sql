@@ -306,7 +306,7 @@ AS SELECT
     origin,
     origin_line,
     x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((isNotNull(x.event_id) + isNotNull(x.event_timestamp)) + isNotNull(x.event_type)) + isNotNull(x.click_id)) + isNotNull(x.browser_name)) + isNotNull(x.browser_language)) + isNotNull(x.browser_user_agent))) AND (colons = (countSubstrings(raw, '":"') + countSubstrings(raw, '": "'))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND isNotNull(x.event_id) AND ((length(x.event_timestamp) >= 19) AND (length(x.event_timestamp) <= 26)) AND (length(x.event_timestamp) != 20) AND startsWith(toString(toDateTime64OrNull(x.event_timestamp, 6, 'UTC')), x.event_timestamp) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') >= toDateTime64('2000-01-01 00:00:00', 6, 'UTC')) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') <= (kafka_time + toIntervalDay(1))) AND (x.event_type != '') AND isNotNull(x.click_id), 0) AS usual,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.event_timestamp)) + isNotNull(x.event_type)) + isNotNull(x.click_id)) + isNotNull(x.browser_name)) + isNotNull(x.browser_language)) + isNotNull(x.browser_user_agent))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND ((length(x.event_timestamp) >= 19) AND (length(x.event_timestamp) <= 26)) AND (length(x.event_timestamp) != 20) AND startsWith(toString(toDateTime64OrNull(x.event_timestamp, 6, 'UTC')), x.event_timestamp) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') >= toDateTime64('2000-01-01 00:00:00', 6, 'UTC')) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') <= (kafka_time + toIntervalDay(1))) AND (x.event_type != '') AND isNotNull(x.click_id), 0) AS usual,
     if(usual, [], JSONExtractKeys(raw)) AS names,
     if(usual, [], [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'event_timestamp'), JSONExtractRaw(raw, 'event_type'), JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'browser_name'), JSONExtractRaw(raw, 'browser_language'), JSONExtractRaw(raw, 'browser_user_agent')]) AS given
 FROM ops.browser_parsed;
@@ -436,7 +436,8 @@ CREATE MATERIALIZED VIEW ops.browser_parse TO ops.browser_parsed
         browser_name Nullable(String),
         browser_language Nullable(String),
         browser_user_agent Nullable(String)),
-    `colons` UInt64
+    `colons` UInt64,
+    `strings` UInt64
 )
 AS SELECT
     raw,
@@ -448,7 +449,8 @@ AS SELECT
     origin,
     origin_line,
     JSONExtract(raw, 'Tuple(event_id Nullable(UUID), event_timestamp Nullable(String), event_type Nullable(String), click_id Nullable(UUID), browser_name Nullable(String), browser_language Nullable(String), browser_user_agent Nullable(String))') AS x,
-    countSubstrings(raw, '":') AS colons
+    countSubstrings(raw, '":') AS colons,
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM ops.browser_landing;
 
 CREATE TABLE ops.browser_parsed
@@ -469,7 +471,8 @@ CREATE TABLE ops.browser_parsed
         browser_name Nullable(String),
         browser_language Nullable(String),
         browser_user_agent Nullable(String)),
-    `colons` UInt64
+    `colons` UInt64,
+    `strings` UInt64
 )
 ENGINE = `Null`;
 
@@ -657,7 +660,7 @@ AS SELECT
     origin,
     origin_line,
     x,
-    ifNull((length(raw) <= 1000000) AND (colons = (((((((isNotNull(x.click_id) + isNotNull(x.os)) + isNotNull(x.os_name)) + isNotNull(x.os_timezone)) + isNotNull(x.device_type)) + isNotNull(x.device_is_mobile)) + isNotNull(x.user_custom_id)) + isNotNull(x.user_domain_id))) AND (multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) = isNotNull(x.device_is_mobile)) AND (colons = ((countSubstrings(raw, '":"') + countSubstrings(raw, '": "')) + isNotNull(x.device_is_mobile))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND isNotNull(x.click_id) AND isNotNull(x.user_domain_id), 0) AS usual,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((((colons - strings) - isNotNull(x.device_is_mobile)) + isNotNull(x.click_id)) + isNotNull(x.os)) + isNotNull(x.os_name)) + isNotNull(x.os_timezone)) + isNotNull(x.device_type)) + isNotNull(x.device_is_mobile)) + isNotNull(x.user_custom_id)) + isNotNull(x.user_domain_id))) AND (multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) = isNotNull(x.device_is_mobile)) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND ((((colons - strings) - isNotNull(x.device_is_mobile)) = 0) OR ((((colons - strings) - isNotNull(x.device_is_mobile)) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), JSONExtractKeys(raw)))) AND isNotNull(x.click_id) AND isNotNull(x.user_domain_id), 0) AS usual,
     if(usual, [], JSONExtractKeys(raw)) AS names,
     if(usual, [], [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'os'), JSONExtractRaw(raw, 'os_name'), JSONExtractRaw(raw, 'os_timezone'), JSONExtractRaw(raw, 'device_type'), JSONExtractRaw(raw, 'device_is_mobile'), JSONExtractRaw(raw, 'user_custom_id'), JSONExtractRaw(raw, 'user_domain_id')]) AS given
 FROM ops.device_parsed;
@@ -792,7 +795,8 @@ CREATE MATERIALIZED VIEW ops.device_parse TO ops.device_parsed
         device_is_mobile Nullable(Bool),
         user_custom_id Nullable(String),
         user_domain_id Nullable(UUID)),
-    `colons` UInt64
+    `colons` UInt64,
+    `strings` UInt64
 )
 AS SELECT
     raw,
@@ -804,7 +808,8 @@ AS SELECT
     origin,
     origin_line,
     JSONExtract(raw, 'Tuple(click_id Nullable(UUID), os Nullable(String), os_name Nullable(String), os_timezone Nullable(String), device_type Nullable(String), device_is_mobile Nullable(Bool), user_custom_id Nullable(String), user_domain_id Nullable(UUID))') AS x,
-    countSubstrings(raw, '":') AS colons
+    countSubstrings(raw, '":') AS colons,
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM ops.device_landing;
 
 CREATE TABLE ops.device_parsed
@@ -826,7 +831,8 @@ CREATE TABLE ops.device_parsed
         device_is_mobile Nullable(Bool),
         user_custom_id Nullable(String),
         user_domain_id Nullable(UUID)),
-    `colons` UInt64
+    `colons` UInt64,
+    `strings` UInt64
 )
 ENGINE = `Null`;
 
@@ -985,7 +991,7 @@ AS SELECT
     origin,
     origin_line,
     x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((isNotNull(x.click_id) + isNotNull(x.geo_latitude)) + isNotNull(x.geo_longitude)) + isNotNull(x.geo_country)) + isNotNull(x.geo_timezone)) + isNotNull(x.geo_region_name)) + isNotNull(x.ip_address))) AND (colons = (countSubstrings(raw, '":"') + countSubstrings(raw, '": "'))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND isNotNull(x.click_id) AND (isNull(x.geo_latitude) OR (match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_latitude) >= -90) AND (toFloat64OrZero(x.geo_latitude) <= 90)))) AND (isNull(x.geo_longitude) OR (match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_longitude) >= -180) AND (toFloat64OrZero(x.geo_longitude) <= 180)))), 0) AS usual,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((colons - strings) + isNotNull(x.click_id)) + isNotNull(x.geo_latitude)) + isNotNull(x.geo_longitude)) + isNotNull(x.geo_country)) + isNotNull(x.geo_timezone)) + isNotNull(x.geo_region_name)) + isNotNull(x.ip_address))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), JSONExtractKeys(raw)))) AND isNotNull(x.click_id) AND (isNull(x.geo_latitude) OR (match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_latitude) >= -90) AND (toFloat64OrZero(x.geo_latitude) <= 90)))) AND (isNull(x.geo_longitude) OR (match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_longitude) >= -180) AND (toFloat64OrZero(x.geo_longitude) <= 180)))), 0) AS usual,
     if(usual, [], JSONExtractKeys(raw)) AS names,
     if(usual, [], [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'geo_latitude'), JSONExtractRaw(raw, 'geo_longitude'), JSONExtractRaw(raw, 'geo_country'), JSONExtractRaw(raw, 'geo_timezone'), JSONExtractRaw(raw, 'geo_region_name'), JSONExtractRaw(raw, 'ip_address')]) AS given
 FROM ops.geo_parsed;
@@ -1160,7 +1166,8 @@ CREATE MATERIALIZED VIEW ops.geo_parse TO ops.geo_parsed
         geo_timezone Nullable(String),
         geo_region_name Nullable(String),
         ip_address Nullable(String)),
-    `colons` UInt64
+    `colons` UInt64,
+    `strings` UInt64
 )
 AS SELECT
     raw,
@@ -1172,7 +1179,8 @@ AS SELECT
     origin,
     origin_line,
     JSONExtract(raw, 'Tuple(click_id Nullable(UUID), geo_latitude Nullable(String), geo_longitude Nullable(String), geo_country Nullable(String), geo_timezone Nullable(String), geo_region_name Nullable(String), ip_address Nullable(String))') AS x,
-    countSubstrings(raw, '":') AS colons
+    countSubstrings(raw, '":') AS colons,
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM ops.geo_landing;
 
 CREATE TABLE ops.geo_parsed
@@ -1193,7 +1201,8 @@ CREATE TABLE ops.geo_parsed
         geo_timezone Nullable(String),
         geo_region_name Nullable(String),
         ip_address Nullable(String)),
-    `colons` UInt64
+    `colons` UInt64,
+    `strings` UInt64
 )
 ENGINE = `Null`;
 
@@ -1348,7 +1357,7 @@ AS SELECT
     origin,
     origin_line,
     x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((isNotNull(x.event_id) + isNotNull(x.page_url)) + isNotNull(x.page_url_path)) + isNotNull(x.referer_url)) + isNotNull(x.referer_medium)) + isNotNull(x.utm_medium)) + isNotNull(x.utm_source)) + isNotNull(x.utm_content)) + isNotNull(x.utm_campaign))) AND (colons = (countSubstrings(raw, '":"') + countSubstrings(raw, '": "'))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND isNotNull(x.event_id) AND (x.page_url_path != ''), 0) AS usual,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.page_url)) + isNotNull(x.page_url_path)) + isNotNull(x.referer_url)) + isNotNull(x.referer_medium)) + isNotNull(x.utm_medium)) + isNotNull(x.utm_source)) + isNotNull(x.utm_content)) + isNotNull(x.utm_campaign))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND (x.page_url_path != ''), 0) AS usual,
     if(usual, [], JSONExtractKeys(raw)) AS names,
     if(usual, [], [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'page_url'), JSONExtractRaw(raw, 'page_url_path'), JSONExtractRaw(raw, 'referer_url'), JSONExtractRaw(raw, 'referer_medium'), JSONExtractRaw(raw, 'utm_medium'), JSONExtractRaw(raw, 'utm_source'), JSONExtractRaw(raw, 'utm_content'), JSONExtractRaw(raw, 'utm_campaign')]) AS given
 FROM ops.location_parsed;
@@ -1488,7 +1497,8 @@ CREATE MATERIALIZED VIEW ops.location_parse TO ops.location_parsed
         utm_source Nullable(String),
         utm_content Nullable(String),
         utm_campaign Nullable(String)),
-    `colons` UInt64
+    `colons` UInt64,
+    `strings` UInt64
 )
 AS SELECT
     raw,
@@ -1500,7 +1510,8 @@ AS SELECT
     origin,
     origin_line,
     JSONExtract(raw, 'Tuple(event_id Nullable(UUID), page_url Nullable(String), page_url_path Nullable(String), referer_url Nullable(String), referer_medium Nullable(String), utm_medium Nullable(String), utm_source Nullable(String), utm_content Nullable(String), utm_campaign Nullable(String))') AS x,
-    countSubstrings(raw, '":') AS colons
+    countSubstrings(raw, '":') AS colons,
+    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
 FROM ops.location_landing;
 
 CREATE TABLE ops.location_parsed
@@ -1523,7 +1534,8 @@ CREATE TABLE ops.location_parsed
         utm_source Nullable(String),
         utm_content Nullable(String),
         utm_campaign Nullable(String)),
-    `colons` UInt64
+    `colons` UInt64,
+    `strings` UInt64
 )
 ENGINE = `Null`;
 

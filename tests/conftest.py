@@ -40,10 +40,11 @@ def broker(short_folder: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def warehouse(front: Front) -> ClickHouse:
+def warehouse(front: Front) -> Iterator[ClickHouse]:
     """An empty warehouse at the head of the migrations."""
     database = ClickHouse(front.owner_url)
     for name in ("analytics", "ops"):
         database.execute(f"DROP DATABASE IF EXISTS {name} SYNC")
     migrate(read_migrations(ROOT / "clickhouse" / "migrations"), database)
-    return database
+    yield database
+    database.close()

@@ -14,7 +14,9 @@ def test_airflow_does_not_run_the_package_as_plugin_files() -> None:
 
 
 def test_no_top_folder_shadows_an_installed_package() -> None:
-    shadows = [name for name in ("airflow", "kafka", "clickhouse", "superset") if (ROOT / name / "__init__.py").exists()]
+    shadows = [
+        name for name in ("airflow", "kafka", "clickhouse", "superset") if (ROOT / name / "__init__.py").exists()
+    ]
     assert not shadows, f"Remove __init__.py of {shadows}: such a folder hides the real package from imports."
 
 

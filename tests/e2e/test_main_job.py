@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,9 +58,12 @@ class Job:
 
 
 @pytest.fixture(scope="module")
-def job(stack: Stack) -> Job:
+def job(stack: Stack) -> Iterator[Job]:
     """The pipeline of the shared stack."""
-    return Job(stack)
+    made = Job(stack)
+    yield made
+    made.airflow.close()
+    made.platform.database.close()
 
 
 def test_the_bundled_events_become_exact_tables_and_running_again_adds_nothing(job: Job) -> None:

@@ -57,8 +57,9 @@ def _late_staging(stage: Stage) -> None:
 def _open_claim(stage: Stage) -> None:
     stage.db.statements(
         [
-            "INSERT INTO ops.claims SELECT topic, epoch, 2, 900, 909, 9, 0, generateUUIDv4(), ingested_at - INTERVAL 20 MINUTE, 1, 'test' "
-            "FROM ops.claims WHERE topic = 'geo_events' LIMIT 1"
+            """INSERT INTO ops.claims
+            SELECT topic, epoch, 2, 900, 909, 9, 0, generateUUIDv4(), ingested_at - INTERVAL 20 MINUTE, 1, 'test'
+            FROM ops.claims WHERE topic = 'geo_events' LIMIT 1"""
         ]
     )
 

@@ -77,7 +77,7 @@ def test_a_claim_that_a_dead_member_left_is_stored_before_anything_new(log: Memo
     ledger = MemoryLedger()
     _send(log, 0, 30)
     with pytest.raises(ConnectionError):
-        _drain(log, Dies(shares=ledger))
+        _drain(log, Dies(ledger.books))
     _send(log, 30, 40)
     moved = _drain(log, ledger)
     assert moved.staged == 40
@@ -96,7 +96,7 @@ def test_the_claim_of_another_member_is_obeyed(log: MemoryLog) -> None:
             other = replace(proposal, to_offset=short, messages=short - proposal.from_offset)
             return super().claim(other)
 
-    assert _drain(log, Slow(shares=ledger)).staged == 30
+    assert _drain(log, Slow(ledger.books)).staged == 30
     assert sorted(_covered(ledger.stored())) == sorted(_covered_all(log))
 
 

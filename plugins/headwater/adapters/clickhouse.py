@@ -65,6 +65,12 @@ class ClickHouse:
             )
         return self._opened
 
+    def close(self) -> None:
+        """Give the connection back; it opens again when it is needed."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
     def rows(self, name: str, /, **parameters: object) -> Sequence[Row]:
         """Rows of the query in `clickhouse/sql/<name>.sql`."""
         return self.query(load_sql(name), parameters)

@@ -167,16 +167,22 @@ class _MemoryReader:
         self._log.commit(self._topic, partition, offset)
 
 
-class MemoryLedger:
-    """Claims and rows as lists; tokens as a set."""
+@dataclass(slots=True)
+class Books:
+    """What members of one group share: claims and rows as lists, tokens as a set."""
 
-    def __init__(self, shares: MemoryLedger | None = None) -> None:
-        """A new ledger, or another member's view of the one it `shares`."""
-        self._claims: list[Claim] = shares._claims if shares else []
-        self._tokens: set[str] = shares._tokens if shares else set()
-        self._stored: dict[UUID, Stored] = shares._stored if shares else {}
-        self._rows: dict[tuple[str, UUID, int, int], str] = shares._rows if shares else {}
-        self.rejects: dict[tuple[str, str, int], Reject] = shares.rejects if shares else {}
+    claims: list[Claim] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+    stored: dict[UUID, Stored] = field(default_factory=dict)
+    rows: dict[tuple[str, UUID, int, int], str] = field(default_factory=dict)
+    rejects: dict[tuple[str, str, int], Reject] = field(default_factory=dict)
+
+
+class MemoryLedger:
+    """One member's view of the books."""
+
+    def __init__(self, books: Books | None = None) -> None:
+        self.books = books or Books()
 
     def claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
         """The last claim of every partition."""
@@ -187,7 +193,7 @@ class MemoryLedger:
 
     def open_claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
         """Claims that are not known to be stored."""
-        claims = [c for c in self._of(topic, epoch) if c.claim_id not in self._stored]
+        claims = [c for c in self._of(topic, epoch) if c.claim_id not in self.books.stored]
         return sorted(claims, key=lambda c: (c.partition, c.from_offset))
 
     def claim(self, proposal: Claim) -> Claim:
@@ -195,27 +201,27 @@ class MemoryLedger:
         for standing in self._of(proposal.topic, proposal.epoch):
             if (standing.partition, standing.from_offset) == (proposal.partition, proposal.from_offset):
                 return standing
-        self._claims.append(proposal)
+        self.books.claims.append(proposal)
         return proposal
 
     def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
         """Judge and keep the messages, unless the token is known."""
         token = claim.store_token(generation)
-        if token in self._tokens:
+        if token in self.books.tokens:
             return
-        self._tokens.add(token)
+        self.books.tokens.add(token)
         for offset, raw, time_ms in zip(batch.offsets, batch.raw, batch.kafka_time_ms, strict=True):
             verdict = judge(STREAMS[stream], raw, datetime.fromtimestamp(time_ms / 1000, UTC))
             target = {Rejected: "dead_letters", Heartbeat: "heartbeats"}.get(type(verdict), "staged")
-            self._rows[claim.topic, claim.epoch, claim.partition, offset] = target
+            self.books.rows[claim.topic, claim.epoch, claim.partition, offset] = target
 
     def lose_rows(self) -> None:
         """Forget rows and keep tokens, as a crash at the rename of a part does."""
-        self._rows.clear()
+        self.books.rows.clear()
 
     def find(self, stream: str, claim: Claim) -> Found:  # noqa: ARG002
         """Count the rows of the range."""
-        targets = [self._rows[key] for key in self._range(claim)]
+        targets = [self.books.rows[key] for key in self._range(claim)]
         return Found(targets.count("staged"), targets.count("dead_letters"), targets.count("heartbeats"), len(targets))
 
     def present(self, stream: str, claim: Claim) -> Sequence[int]:  # noqa: ARG002
@@ -224,23 +230,23 @@ class MemoryLedger:
 
     def mark_stored(self, stored: Stored) -> None:
         """Close the claim."""
-        self._stored.setdefault(stored.claim.claim_id, stored)
+        self.books.stored.setdefault(stored.claim.claim_id, stored)
 
     def reject(self, stream: str, rejects: Sequence[Reject]) -> None:
         """Keep refused lines once."""
         for reject in rejects:
-            self.rejects.setdefault((stream, reject.origin, reject.line), reject)
+            self.books.rejects.setdefault((stream, reject.origin, reject.line), reject)
 
     def stored(self) -> Sequence[Stored]:
         """Everything that was closed."""
-        return list(self._stored.values())
+        return list(self.books.stored.values())
 
     def _of(self, topic: str, epoch: UUID) -> list[Claim]:
-        return [c for c in self._claims if c.topic == topic and c.epoch == epoch]
+        return [c for c in self.books.claims if c.topic == topic and c.epoch == epoch]
 
     def _range(self, claim: Claim) -> list[tuple[str, UUID, int, int]]:
         return [
             key
-            for key in self._rows
+            for key in self.books.rows
             if key[:3] == (claim.topic, claim.epoch, claim.partition) and claim.from_offset <= key[3] < claim.to_offset
         ]

@@ -48,6 +48,12 @@ def class_path(cache: Path, lock_file: Path | None = None) -> tuple[Path, ...]:
     return tuple(_path(repository, dep) for dep in lock.dependencies)
 
 
+def missing(cache: Path) -> int:
+    """How many jars `class_path` would have to fetch at least."""
+    repository = cache / "maven"
+    return sum(not _path(repository, dep).is_file() for dep in _load(asset(LOCK)).dependencies)
+
+
 def write_lock(cache: Path) -> int:
     """Resolve `kafka/jgo.toml` and write its lock; returns the number of jars."""
     spec = asset(SPEC)

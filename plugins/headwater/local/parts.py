@@ -14,7 +14,7 @@ import httpx
 from headwater.local import airflow, kafka, objects, postgres
 from headwater.local.credentials import BUCKET, STACK_VARIABLES, Credentials, clickhouse_file
 from headwater.local.guard import PART_VARIABLE, STACK_VARIABLE, Job
-from headwater.local.jars import class_path
+from headwater.local.jars import class_path, missing
 from headwater.local.layout import Layout, Ports
 
 DATABASE_STEP = "airflow-db"
@@ -36,6 +36,8 @@ class Part:
     # Ports by the name of their setting.
     ports: Mapping[str, int] = field(default_factory=dict)
     prepare: Callable[[], None] = _nothing
+    # What to tell a person when the preparation takes long.
+    notice: Callable[[], str] = str
     start_timeout_s: float = 120.0
 
 
@@ -93,6 +95,7 @@ def _servers(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, 
             healthy=lambda: kafka.answers(node.bootstrap),
             ports={"kafka": ports.kafka, "kafka_controller": ports.kafka_controller},
             prepare=lambda: kafka.prepare(node, class_path(layout.cache)),
+            notice=lambda: _fetching(missing(layout.cache)),
         ),
         Part(
             "clickhouse",
@@ -172,6 +175,10 @@ def job(
         stop_signal=stop_signal,
         grace_s=grace_s,
     )
+
+
+def _fetching(jars: int) -> str:
+    return f"fetching {jars} jars of Apache Kafka, once" if jars else ""
 
 
 def _front(layout: Layout, ports: Ports) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,6 +73,11 @@ class Starter:
             for part in self._plan.parts:
                 self._futures[part.name] = pool.submit(task, partial(self._start, part))
             ready.set()
+            try:
+                wait(self._futures.values())
+            except KeyboardInterrupt:
+                self._given_up.set()  # or the threads would go on until every part works
+                raise
             failures = [future.exception() for future in self._futures.values()]
         for failure in failures:
             if failure is not None and not isinstance(failure, _NotTriedError):
@@ -84,7 +89,7 @@ class Starter:
                 self._await(need)
             program = self._supervisor.programs().get(part.name)
             if program is None or not program.running:
-                self._begin(part.name, "preparing")
+                self._begin(part.name, "preparing", part.notice())
                 part.prepare()
                 self._begin(part.name, "starting")
                 self._supervisor.start_program(part.name)
@@ -138,10 +143,10 @@ class Starter:
         if self._futures[need].exception() is not None:
             raise _NotTriedError(need)
 
-    def _begin(self, part: str, state: State) -> None:
+    def _begin(self, part: str, state: State, note: str = "") -> None:
         if self._given_up.is_set():
             raise _NotTriedError(part)
-        self._report(Progress(part, state, time.monotonic() - self._began))
+        self._report(Progress(part, state, time.monotonic() - self._began, note))
 
     @contextlib.contextmanager
     def _reported(self, part: str) -> Iterator[None]:

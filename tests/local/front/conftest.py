@@ -35,21 +35,21 @@ def client_of(url: str, **options: object) -> Client:
     return clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False, **options)  # type: ignore[arg-type]
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def owner(front: Front) -> Iterator[Client]:
     """A client that may do everything."""
     with client_of(front.owner_url) as client:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def writer(front: Front) -> Iterator[Client]:
     """A client of the platform's jobs."""
     with client_of(front.writer_url) as client:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def reader(front: Front) -> Iterator[Client]:
     """A client of dashboards and people."""
     with client_of(front.reader_url) as client:

@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import lz4.frame
@@ -115,7 +116,7 @@ def test_every_form_of_insert(front: Front, text: str, rows: int) -> None:
         if cut < 0 or (0 < cut < len(text) and ("--" in text or "/*" in text)):
             continue
         ask(front, "TRUNCATE TABLE analytics.forms")
-        url = {"query": text[:cut].rstrip()} if cut else {}
+        url: dict[str, Any] = {"query": text[:cut].rstrip()} if cut else {}
         status, headers, body = ask(front, text[cut:].encode(), **url)
         assert (status, body) == (200, b""), body
         summary = json.loads(headers["x-clickhouse-summary"])

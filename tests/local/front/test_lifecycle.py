@@ -106,13 +106,13 @@ def test_queries_over_the_bound_wait_and_are_then_refused(
     crowd = [background.submit(run) for _ in range(6)]
     try:
         eventually(lambda: front_is_full(front), "the front is full")
-        with pytest.raises(ClickHouseError) as caught:
+        with pytest.raises(DatabaseError) as caught:
             owner.command("SELECT 1")
         assert caught.value.code == 202
     finally:
         owner.command(f"KILL QUERY WHERE Settings['log_comment'] = '{mark}'")
         endings = [future.result(timeout=30) for future in crowd]
-    assert {error.code for error in endings if error is not None} == {394}
+    assert {getattr(error, "code", None) for error in endings} == {394}
     assert owner.command("SELECT 1") == 1
 
 
@@ -234,7 +234,7 @@ def test_a_config_file_in_the_working_folder_is_not_loaded(tmp_path: Path) -> No
 
 def test_memory_is_bounded_and_given_back(tmp_path: Path) -> None:
     with (
-        Front.start(tmp_path / "front", "--max-memory-bytes", str(1 << 30)) as front,
+        Front.start(tmp_path / "front", "--max-memory-bytes", str(800 << 20)) as front,
         client_of(front.owner_url) as client,
     ):
         with pytest.raises(DatabaseError) as caught:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
+from tests.local.front.conftest import client_of
 from tests.support.front import Front
 
 pytestmark = pytest.mark.stack
@@ -200,6 +202,13 @@ HOSTILE = [
 ]
 
 
+@pytest.fixture(scope="module")
+def lost_reader(front: Front) -> Iterator[Client]:
+    """A reader that asks for the database `default`."""
+    with client_of(front.reader_url, database="default") as client:
+        yield client
+
+
 @pytest.mark.parametrize("sql", ALLOWED)
 def test_reader_may(owner: Client, reader: Client, sql: str) -> None:
     owner.command("CREATE TABLE IF NOT EXISTS analytics.one_column (id UInt64) ENGINE = MergeTree ORDER BY id")
@@ -218,13 +227,10 @@ def test_reader_may_not(owner: Client, reader: Client, tmp_path: Path, sql: str)
 
 
 @pytest.mark.parametrize("sql", HOSTILE)
-def test_reader_may_not_in_a_statement_of_the_body_with_default_database(
-    reader: Client, tmp_path: Path, sql: str
-) -> None:
+def test_reader_may_not_from_the_default_database(lost_reader: Client, tmp_path: Path, sql: str) -> None:
     out = tmp_path / "out"
-    reader.database = "default"
     with pytest.raises(DatabaseError) as caught:
-        reader.raw_query(sql.format(out=out) if "{" in sql else sql, fmt=None)
+        lost_reader.raw_query(sql.format(out=out) if "{" in sql else sql, fmt=None)
     assert caught.value.code in REFUSALS, caught.value
     assert not out.exists()
 
@@ -255,20 +261,31 @@ def test_reader_cannot_bind_a_table_into_a_test_of_membership(reader: Client) ->
     assert caught.value.code in {497, 62}
 
 
-@pytest.mark.parametrize(
-    "name", ["readonly", "max_execution_time", "max_memory_usage", "additional_table_filters", "dialect"]
-)
-def test_reader_cannot_loosen_its_limits_by_the_address(reader: Client, name: str) -> None:
-    reader.params.update({name: {"dialect": "prql", "additional_table_filters": "{}"}.get(name, "0")})
+LOOSER = {
+    "readonly": "0",
+    "max_execution_time": "0",
+    "max_memory_usage": "0",
+    "additional_table_filters": "{}",
+    "dialect": "prql",
+    "session_timezone": "UTC",
+}
+
+
+@pytest.mark.parametrize("name", LOOSER)
+def test_reader_cannot_loosen_its_limits_by_the_address(front: Front, name: str) -> None:
     limits = "SELECT name, value FROM system.settings WHERE name IN ('max_execution_time', 'max_memory_usage')"
-    try:
-        seen = dict(reader.query(limits).result_rows)
-    except DatabaseError as error:
-        assert error.code == 164
-    else:
-        assert seen == {"max_execution_time": "120", "max_memory_usage": str(2 << 30)}
-    with pytest.raises(DatabaseError):
-        reader.command("CREATE TABLE analytics.mine (a UInt8) ENGINE = Memory")
+    login = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": front.passwords["reader"]}
+    for sql in (limits, "CREATE TABLE analytics.mine (a UInt8) ENGINE = Memory"):
+        connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=30)
+        connection.request("POST", f"/?{name}={LOOSER[name]}", sql, login)
+        response = connection.getresponse()
+        body = response.read().decode()
+        connection.close()
+        if sql == limits and name in {"readonly", "max_execution_time", "max_memory_usage", "session_timezone"}:
+            assert set(body.splitlines()) == {"max_execution_time\t120", f"max_memory_usage\t{2 << 30}"}
+        else:
+            assert response.status in {400, 403}
+            assert response.getheader("x-clickhouse-exception-code") in {"164", "497"}
 
 
 def test_reader_may_lower_its_limits(reader: Client) -> None:

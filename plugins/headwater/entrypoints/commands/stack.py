@@ -153,7 +153,7 @@ class _Progress:
     def report(self, step: Progress) -> None:
         """Take a step in."""
         self._steps[step.part] = (step, time.monotonic())
-        if not self._console.is_terminal and step.state != "preparing":
+        if not self._console.is_terminal and (step.state != "preparing" or step.note):
             note = f"  {step.note}" if step.note else ""
             self._console.print(f"{step.elapsed_s:6.1f} s  {step.part:<18} {_MARKS[step.state]}{note}")
 
@@ -167,20 +167,21 @@ class _Progress:
 
 
 def _table(found: StackStatus) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    # Narrow enough for 80 columns; `--json` has every port.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for name in ("part", "state", "health"):
-        table.add_column(name, no_wrap=True, min_width=18 if name == "part" else None)
-    for name in ("pid", "uptime", "restarts", "port", "RSS MiB", "PSS MiB"):
+        table.add_column(name, no_wrap=True)
+    for name in ("pid", "up", "restarts", "port", "RSS MiB", "PSS MiB"):
         table.add_column(name, justify="right", no_wrap=True)
     for part in found.parts:
         table.add_row(
             part.name,
             part.state,
-            "[green]works[/]" if part.healthy else "[red]does not work[/]",
+            "[green]works[/]" if part.healthy else "[red]fails[/]",
             str(part.pid or "-"),
             _age(part.uptime_s),
             str(part.restarts),
-            ",".join(str(port) for port in part.ports.values()) or "-",
+            str(next(iter(part.ports.values()), "-")),
             f"{part.memory.rss_bytes / _MIB:.0f}",
             f"{part.memory.pss_bytes / _MIB:.0f}",
         )

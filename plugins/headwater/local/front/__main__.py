@@ -22,7 +22,7 @@ def main() -> int:
     os.environ["TZ"] = "UTC"
     time.tzset()
     # Only now: importing the engine already reads the time zone and `./config.xml`.
-    from headwater.local.front.serve import Options, serve
+    from headwater.local.front.serve import Options, serve  # noqa: PLC0415
 
     return serve(
         Options(

@@ -23,15 +23,14 @@ _TYPES = {
 
 
 def content_type(output_format: str) -> str:
-    """Media type of a format."""
+    """Media type of a format; plain text for a statement without a result."""
     if not output_format:
         return "text/plain; charset=UTF-8"
     if output_format.startswith("JSON") and "EachRow" in output_format:
         return "application/x-ndjson; charset=UTF-8"
-    header = output_format.startswith(("CSV", "TSV", "TabSeparated")) and "WithNames" in output_format
     for prefix, media in _TYPES.items():
         if output_format.startswith(prefix):
-            return f"{media}; header={'present' if header else 'absent'}" if prefix in {"CSV"} else media
+            return media
     return "application/octet-stream"
 
 

@@ -15,6 +15,7 @@ from headwater.local.front.rights import READER, READER_LIMITS, READER_SETTINGS,
 from headwater.local.front.runner import Answer, Job, run
 from headwater.local.front.sessions import Session, Sessions
 from headwater.local.front.spool import Spool
+from headwater.local.front.statement import split_output
 
 # A text setting that no statement of this front reads carries the client's query id into system.processes.
 MARK = "promql_table"
@@ -144,7 +145,7 @@ def _reader_settings(sent: Mapping[str, str]) -> dict[str, str]:
     for name, value in sent.items():
         if name in READER_LIMITS.numbers or READER_SETTINGS.fullmatch(name):
             allowed[name] = value
-        elif name not in {"readonly"}:
+        elif name != "readonly":
             raise Problem(164, f"Cannot modify '{name}' setting in readonly mode")
     for name, limit in READER_LIMITS.numbers.items():
         text = allowed.get(name, "")
@@ -155,8 +156,9 @@ def _reader_settings(sent: Mapping[str, str]) -> dict[str, str]:
 
 def _current(connection: Connection, settings: Mapping[str, str]) -> dict[str, str]:
     names = ", ".join(literal(name) for name in settings)
-    text = connection.run(f"SELECT name, value FROM system.settings WHERE name IN ({names})", "JSONCompactEachRow")
-    return {name: value for name, value in map(json.loads, text.bytes().splitlines()) if name != "max_threads"}
+    sql = f"SELECT name, value FROM system.settings WHERE name IN ({names})"  # noqa: S608 - literals are quoted
+    rows = map(json.loads, connection.run(sql, "JSONCompactEachRow").bytes().splitlines())
+    return {name: "0" if value.startswith("auto") else value for name, value in rows}
 
 
 def _is_kill(job: Job) -> bool:
@@ -170,17 +172,14 @@ def _kill_by_client_id(connection: Connection, job: Job) -> Job:
     text = connection.canonical(job.sql)
     if not text.startswith("KILL QUERY WHERE "):
         return job
-    head, _, tail = text.removeprefix("KILL QUERY WHERE ").rpartition(" ")
-    if " FORMAT " in text:
-        head, _, tail = text.removeprefix("KILL QUERY WHERE ").rpartition(" FORMAT ")
-        head, _, mode = head.rpartition(" ")
-        tail = f"{mode} FORMAT {tail}"
-    found = connection.run(
-        "SELECT engine_id FROM (SELECT query_id AS engine_id, * REPLACE("
-        f"if(Settings['{MARK}'] = '', query_id, Settings['{MARK}']) AS query_id) FROM system.processes "
-        f"WHERE query_id != queryID()) WHERE {head}",
-        "TabSeparatedRaw",
-        job.params,
+    body, named = split_output(text.removeprefix("KILL QUERY WHERE "))
+    condition, _, mode = body.strip().rpartition(" ")
+    # The condition is the client's own, in the engine's formatting; the owner may read this table anyway.
+    sql = (
+        "SELECT engine_id FROM (SELECT query_id AS engine_id, * REPLACE("  # noqa: S608
+        f"if(Settings['{MARK}'] = '', query_id, Settings['{MARK}']) AS query_id) "
+        f"FROM system.processes WHERE query_id != queryID()) WHERE {condition}"
     )
+    found = connection.run(sql, "TabSeparatedRaw", job.params)
     ids = ", ".join(literal(line) for line in found.bytes().decode().split()) or "''"
-    return Job(f"KILL QUERY WHERE query_id IN ({ids}) {tail}", job.default_format)
+    return Job(f"KILL QUERY WHERE query_id IN ({ids}) {mode}", named or job.default_format)

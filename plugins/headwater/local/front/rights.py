@@ -1,4 +1,4 @@
-"""What the three users may do: closed lists of statements, databases, system tables, functions, engines and settings."""
+"""What users may do: closed lists of statements, databases, system tables, functions, engines and settings."""
 
 from __future__ import annotations
 
@@ -6,24 +6,44 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 DATABASES = frozenset({"analytics", "ops"})
 
-_HARMLESS_SYSTEM = frozenset(
-    ["settings", "tables", "columns", "databases", "functions", "one", "numbers", "numbers_mt", "zeros", "zeros_mt", "time_zones", "formats", "keywords", "data_type_families", "table_engines", "table_functions", "aggregate_function_combinators", "build_options", "collations", "contributors", "licenses", "data_skipping_indices"]
+_HARMLESS_SYSTEM = _words(
+    """
+    settings tables columns databases functions one numbers numbers_mt zeros zeros_mt time_zones formats
+    keywords data_type_families table_engines table_functions aggregate_function_combinators build_options
+    collations contributors licenses data_skipping_indices
+    """
 )
-_OPERATIONAL_SYSTEM = frozenset(
-    ["parts", "parts_columns", "mutations", "merges", "processes", "query_log", "user_query_log", "metrics", "events", "asynchronous_metrics", "view_refreshes", "detached_parts", "dropped_tables", "merge_tree_settings", "server_settings", "disks", "errors"]
+_OPERATIONAL_SYSTEM = _words(
+    """
+    parts parts_columns mutations merges processes query_log user_query_log metrics events asynchronous_metrics
+    view_refreshes detached_parts dropped_tables merge_tree_settings server_settings disks errors
+    """
 )
 
-_READING = frozenset(
-    ["SelectWithUnionQuery", "ShowTablesQuery", "ShowColumnsQuery", "ShowIndexesQuery", "ExplainQuery", "UseQuery", "ExistsQuery", "ShowCreateQuery"]
+_READING = _words(
+    """
+    SelectWithUnionQuery ShowTablesQuery ShowColumnsQuery ShowIndexesQuery ExplainQuery UseQuery ExistsQuery
+    ShowCreateQuery
+    """
 )
-_WRITING = frozenset(
-    ["InsertQuery", "CreateQuery", "DropQuery", "AlterQuery", "RenameQuery", "OptimizeQuery", "DeleteQuery", "UpdateQuery", "SetQuery", "SystemQuery", "KillQueryQuery"]
+_WRITING = _words(
+    """
+    InsertQuery CreateQuery DropQuery AlterQuery RenameQuery OptimizeQuery DeleteQuery UpdateQuery SetQuery
+    SystemQuery KillQueryQuery
+    """
 )
 
-_TABLE_FUNCTIONS = frozenset(
-    ["numbers", "numbers_mt", "zeros", "zeros_mt", "values", "sqlstandardvalues", "null", "generateseries", "generate_series", "view", "primes"]
+_TABLE_FUNCTIONS = _words(
+    """
+    numbers numbers_mt zeros zeros_mt values sqlstandardvalues null generateseries generate_series view primes
+    """
 )
 
 # Functions that read files, dictionaries, settings or the network, name tables by text, or hold a thread.

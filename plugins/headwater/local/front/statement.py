@@ -1,13 +1,15 @@
-"""What the front must know of a statement before it runs: is it an INSERT with data, and in which format does it answer."""
+"""What the front must know of a statement before it runs: the data of an INSERT, the format of an answer."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headwater.local.front.tokens import Token, Unfinished, tokens
 
 _SOURCES = {"SELECT", "WITH", "WATCH", "EXPLAIN", "EXECUTE"}
+_CLAUSES = _SOURCES | {"SETTINGS", "FROM", "VALUES", "FORMAT"}
 _TAIL_FORMAT = re.compile(r"\sFORMAT\s+([A-Za-z]\w*)[\s;]*$", re.IGNORECASE | re.ASCII)
 
 
@@ -58,28 +60,33 @@ def _split(text: str, *, whole: bool) -> DataInsert | None:
         if first.end == len(text) and "INSERT".startswith(first.text):
             raise Unfinished
         return None
-    depth, settings_at = 0, None
-    awaiting_name, previous = True, first
+    settings_at = None
+    for token in _clauses(stream, first):
+        if token.text in _SOURCES or token.kind == "mark":
+            return None
+        if token.text == "FROM":
+            raise OwnFile
+        if token.text == "SETTINGS":
+            settings_at = settings_at or token.start
+        else:
+            return _data(text, token, settings_at, whole=whole)
+    raise Unfinished
+
+
+def _clauses(stream: Iterator[Token], insert: Token) -> Iterator[Token]:
+    """Keywords after the table's name that decide what follows; a semicolon is one of them."""
+    depth, named, previous = 0, False, insert
     for token in stream:
         if token.text == ";":
-            return None
+            yield token
         if token.kind == "mark":
             depth += {"(": 1, ")": -1}.get(token.text, 0)
-        elif depth == 0 and token.kind == "word" and not awaiting_name and previous.text != ".":
-            if token.text in _SOURCES:
-                return None
-            if token.text == "SETTINGS":
-                settings_at = settings_at or token.start
-            elif token.text == "FROM":
-                raise OwnFile
-            elif token.text in {"VALUES", "FORMAT"}:
-                return _data(text, token, settings_at, whole=whole)
-        elif depth == 1 and token.kind == "word" and previous.text == "(" and token.text in {"SELECT", "WITH"}:
-            return None
-        if awaiting_name and (token.kind == "quoted" or token.text not in {"INTO", "TABLE", "FUNCTION"}):
-            awaiting_name = False
+        elif token.kind == "word" and named and previous.text != ".":
+            in_brackets = depth == 1 and previous.text == "(" and token.text in {"SELECT", "WITH"}
+            if (depth == 0 and token.text in _CLAUSES) or in_brackets:
+                yield token
+        named = named or token.kind == "quoted" or token.text not in {"INTO", "TABLE", "FUNCTION"}
         previous = token
-    raise Unfinished
 
 
 def _data(text: str, keyword: Token, settings_at: int | None, *, whole: bool) -> DataInsert:
@@ -89,12 +96,12 @@ def _data(text: str, keyword: Token, settings_at: int | None, *, whole: bool) ->
     name = next(tokens(text, keyword.end), None)
     if name is None or name.kind != "word" or (name.end == len(text) and not whole):
         raise Unfinished
-    end = _skip(text, name.end, " \t\f")
     written = text[name.start : name.end]
-    if end == len(text) and not whole:
-        raise Unfinished
+    end = _skip(text, name.end, " \t\f")
     if text.startswith(";", end):
         end = _skip(text, end + 1, " \t\f")
+    if text[end:] in {"", "\r"} and not whole:
+        raise Unfinished
     if text.startswith("\r\n", end):
         end += 2
     elif text.startswith("\n", end):

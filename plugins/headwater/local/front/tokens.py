@@ -9,7 +9,7 @@ from typing import Literal
 
 Kind = Literal["word", "quoted", "string", "mark"]
 
-_SPACE = re.compile(r"\s+|--[^\n]*(?:\n|$)|#[ !][^\n]*(?:\n|$)")
+_SPACE = re.compile(r"\s+|--[^\n]*(?:\n|$)|#[ !][^\n]*(?:\n|$)", re.ASCII)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _HEREDOC = re.compile(r"\$\w*\$", re.ASCII)
@@ -59,6 +59,8 @@ def tokens(text: str, start: int = 0) -> Iterator[Token]:
         elif word := _WORD.match(text, position):
             yield Token("word", word.group().upper(), position, word.end())
             position = word.end()
+        elif char in "/-#$" and position + 1 == size:
+            raise Unfinished
         else:
             yield Token("mark", char, position, position + 1)
             position += 1
