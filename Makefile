@@ -58,8 +58,8 @@ format: setup-dev ## Format the code and mend what lint can mend
 
 .PHONY: lock
 lock: $(UV) ## Compile requirements/*.in into pinned, hashed requirements/*.txt
-	@cd requirements && for name in platform dev; do \
-	  ../$(UV) pip compile $$name.in -c platform.txt -o $$name.txt --python-version 3.11 --generate-hashes --universal \
+	@cd requirements && for name in platform dev superset; do \
+	  ../$(UV) pip compile $$name.in -o $$name.txt --python-version 3.11 --generate-hashes --universal \
 	    --no-emit-index-url --custom-compile-command "make lock" -q; done
 	@! grep -n '://' requirements/*.txt
 
@@ -69,7 +69,10 @@ lock: $(UV) ## Compile requirements/*.in into pinned, hashed requirements/*.txt
 setup: .venv/.platform ## Make the environment of the platform (.venv)
 
 .PHONY: setup-dev
-setup-dev: .venv/.dev
+setup-dev: .venv/.dev ## Make it with the tools for development
+
+.PHONY: setup-superset
+setup-superset: .venv-superset/.done ## Make the environment of Superset (.venv-superset)
 
 $(UV):
 	@echo "Installing uv $(UV_VERSION) into .uv" >&2
@@ -87,4 +90,10 @@ $(UV):
 .venv/.dev: requirements/dev.txt .venv/.platform | $(UV)
 	@echo "Installing the tools for development into .venv" >&2
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-superset/.done: requirements/superset.txt | $(UV)
+	@echo "Installing Superset into .venv-superset" >&2
+	@$(UV) venv -q --allow-existing --python $(or $(PYTHON),3.12) .venv-superset
+	@$(UV) pip install -q --python .venv-superset/bin/python --require-hashes -r requirements/superset.txt
 	@touch $@
