@@ -41,10 +41,12 @@ def broker(short_folder: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def warehouse(front: Front) -> Iterator[ClickHouse]:
-    """An empty warehouse at the head of the migrations."""
-    database = ClickHouse(front.owner_url)
+    """An empty warehouse at the head of the migrations, with the rights that the platform's jobs have."""
+    owner = ClickHouse(front.owner_url)
     for name in ("analytics", "ops"):
-        database.execute(f"DROP DATABASE IF EXISTS {name} SYNC")
-    migrate(read_migrations(ROOT / "clickhouse" / "migrations"), database)
+        owner.execute(f"DROP DATABASE IF EXISTS {name} SYNC")
+    migrate(read_migrations(ROOT / "clickhouse" / "migrations"), owner)
+    owner.close()
+    database = ClickHouse(front.writer_url)
     yield database
     database.close()

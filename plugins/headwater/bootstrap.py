@@ -30,24 +30,31 @@ from headwater.settings import Settings, load_settings
 
 
 class Platform:
-    """Every use case, wired to one installation."""
+    """Every use case, wired to one installation. Works with the writer's rights; only the schema needs the owner's."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
-        if self.settings.clickhouse_url is None:
+        owner = self.settings.clickhouse_url or self.settings.clickhouse_writer_url
+        writer = self.settings.clickhouse_writer_url or owner
+        if owner is None or writer is None:
             raise FixSettings(
                 "HEADWATER_CLICKHOUSE_URL is not set and there is no running stack in "
                 f"{self.settings.home}. Start one with `headwater up`, or set the address."
             )
         self.clock = SystemClock()
-        self.database = ClickHouse(self.settings.clickhouse_url.get_secret_value())
+        self._owner_url = owner.get_secret_value()
+        self.database = ClickHouse(writer.get_secret_value())
         self.ledger = ClickHouseLedger(self.database)
         self.log = KafkaLog(self.settings.kafka_bootstrap)
         self._loader = Loader(self.log, self.ledger, self.database, self.clock)
 
     def migrate(self) -> list[Migration]:
-        """Bring the schema up to date; returns what was applied now."""
-        return migrate(read_migrations(asset("clickhouse/migrations")), self.database)
+        """Bring the schema up to date with the owner's rights; returns what was applied now."""
+        owner = ClickHouse(self._owner_url)
+        try:
+            return migrate(read_migrations(asset("clickhouse/migrations")), owner)
+        finally:
+            owner.close()
 
     def create_topics(self) -> list[TopicChange]:
         """Make Kafka's topics equal to `kafka/topics.yaml`."""

@@ -18,7 +18,7 @@ STACK_ENV_FILE = "stack.env"
 class Settings(BaseSettings):
     """Everything that may differ between two installations."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Field(default=Path(".headwater"), description="Folder that holds all state of the local stack.")
     port_offset: int = Field(default=0, ge=0, le=40000, description="Added to every port of the local stack.")

@@ -191,7 +191,7 @@ def test_a_build_that_died_at_any_statement_is_finished_by_the_next(stage: Stage
         stage.send("device", device())
         stage.send("geo", geo())
         try:
-            stage.build(database=_Dying(front.owner_url, statement, after))
+            stage.build(database=_Dying(front.writer_url, statement, after))
         except _Killed:
             deaths += 1
         stage.build()
@@ -227,7 +227,7 @@ def test_rows_that_a_crash_took_after_their_token_was_logged_are_written_again(
 
     _one_event(stage)
     stage.send("browser", browser("waits", click="unknown"))
-    torn = Torn(front.owner_url)
+    torn = Torn(front.writer_url)
     stage.build(database=torn)
     assert torn.torn
     assert stage.count("analytics.fact_events", "is_complete") == 1
@@ -244,7 +244,7 @@ def test_two_builds_at_once_count_everything_once(stage: Stage, front: Any) -> N
         stage.send("geo", geo())
         with ThreadPoolExecutor(3) as pool:
             builds = [
-                pool.submit(Build(ClickHouse(front.owner_url), stage.clock, BuildLimits(rows_per_topic=20)).run)
+                pool.submit(Build(ClickHouse(front.writer_url), stage.clock, BuildLimits(rows_per_topic=20)).run)
                 for _ in range(3)
             ]
         for build in builds:
@@ -270,5 +270,5 @@ def test_a_builder_that_was_overtaken_writes_nothing(stage: Stage, front: Any) -
             return super().run(name, token, **parameters)
 
     _one_event(stage)
-    stage.build(database=Paused(front.owner_url))
+    stage.build(database=Paused(front.writer_url))
     assert _states(stage) == (4, 4, 4, 4)

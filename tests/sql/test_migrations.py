@@ -11,6 +11,7 @@ from headwater.app.migrate import Migration, migrate, read_migrations
 from headwater.app.schema import snapshot
 from headwater.core.ingestion_ddl import ingestion_ddl
 from headwater.errors import Stop
+from tests.support.front import Front
 
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATIONS = ROOT / "clickhouse" / "migrations"
@@ -36,11 +37,13 @@ def test_a_statement_ends_with_a_semicolon_at_the_end_of_its_line() -> None:
 
 
 @pytest.mark.stack
-def test_applying_twice_changes_nothing(warehouse: ClickHouse) -> None:
+def test_applying_twice_changes_nothing(warehouse: ClickHouse, front: Front) -> None:
+    owner = ClickHouse(front.owner_url)
     before = snapshot(warehouse)
-    assert migrate(read_migrations(MIGRATIONS), warehouse) == []
+    assert migrate(read_migrations(MIGRATIONS), owner) == []
     for migration in read_migrations(MIGRATIONS):  # as after a death before the record was written
-        warehouse.statements(migration.statements)
+        owner.statements(migration.statements)
+    owner.close()
     assert snapshot(warehouse) == before
 
 

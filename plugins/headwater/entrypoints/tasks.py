@@ -245,7 +245,7 @@ def _of_connections() -> dict[str, Any]:
     clickhouse = _connection("clickhouse_default")
     if clickhouse is not None and clickhouse.host:
         login = f"{quote(clickhouse.login or '', safe='')}:{quote(clickhouse.password or '', safe='')}"
-        changes["clickhouse_url"] = SecretStr(f"http://{login}@{clickhouse.host}:{clickhouse.port or 8123}/")
+        changes["clickhouse_writer_url"] = SecretStr(f"http://{login}@{clickhouse.host}:{clickhouse.port or 8123}/")
     kafka = _connection("kafka_default")
     if kafka is not None and "bootstrap.servers" in kafka.extra_dejson:
         changes["kafka_bootstrap"] = kafka.extra_dejson["bootstrap.servers"]

@@ -83,8 +83,8 @@ def _connections(ports: Ports, secrets: Credentials) -> dict[str, str]:
             "conn_type": "clickhouse",
             "host": "127.0.0.1",
             "port": ports.clickhouse,
-            "login": "owner",
-            "password": secrets.clickhouse_owner,
+            "login": "writer",
+            "password": secrets.clickhouse_writer,
             "schema": "analytics",
         },
         "s3_default": {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import clickhouse_connect
 import pytest
@@ -33,6 +34,14 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
 def client_of(url: str, **options: object) -> Client:
     """The official client without a session of its own."""
     return clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False, **options)  # type: ignore[arg-type]
+
+
+def wait_for(condition: Callable[[], bool], deadline_s: float = 20) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"not within {deadline_s} s"
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="package")

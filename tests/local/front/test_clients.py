@@ -117,6 +117,22 @@ def test_an_error_in_the_middle_of_a_stream_is_an_error(owner: Client) -> None:
     assert 0 < seen <= 3_000_000
 
 
+def test_an_answer_that_waits_for_its_end_has_the_errors_status(owner: Client) -> None:
+    sql = "SELECT number, throwIf(number = 3000000, 'late trouble') FROM numbers(4000000) SETTINGS max_threads = 1"
+    with pytest.raises(DatabaseError) as caught:
+        owner.query(sql, settings={"wait_end_of_query": 1})
+    assert caught.value.code == 395
+    empty = owner.query("SELECT 1 AS one WHERE 0", settings={"wait_end_of_query": 1})
+    assert empty.column_names == ("one",)
+
+
+def test_totals_and_extremes_are_part_of_the_answer(owner: Client) -> None:
+    sql = "SELECT page, count() FROM analytics.visits GROUP BY page WITH TOTALS ORDER BY page"
+    assert owner.raw_query(sql, fmt="TSV") == b"cart\t1\nhome\t2\n\n\t3\n"
+    extremes = owner.raw_query("SELECT id FROM analytics.visits ORDER BY id", fmt="TSV", settings={"extremes": 1})
+    assert extremes == b"1\n2\n3\n\n1\n3\n"
+
+
 def test_a_large_answer_in_a_format_with_a_frame_is_one_document(owner: Client) -> None:
     table = owner.query_arrow("SELECT number, number % 3 AS r FROM numbers(700000)")
     assert (table.num_rows, table.column_names) == (700_000, ["number", "r"])

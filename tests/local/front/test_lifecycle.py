@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,20 +18,12 @@ import psutil
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
-from tests.local.front.conftest import client_of
+from tests.local.front.conftest import client_of, wait_for
 from tests.support.front import Front
 
 pytestmark = pytest.mark.stack
 
 ENDLESS = "SELECT sum(sipHash64(number)) FROM numbers(10000000000000)"
-
-
-def eventually(condition: Callable[[], bool], what: str, deadline_s: float = 20) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(0.02)
 
 
 def running(owner: Client, mark: str) -> bool:
@@ -60,7 +52,7 @@ def test_a_query_can_be_killed_by_the_id_that_its_client_gave(
                 client.query(ENDLESS, settings={"query_id": name})
 
         victim = background.submit(run)
-        eventually(lambda name=name: running(owner, name), "the victim runs")  # type: ignore[misc]
+        wait_for(lambda name=name: running(owner, name))  # type: ignore[misc]
         bound = {"x": name} if "{x" in condition else None
         owner.command(f"KILL QUERY WHERE {condition.replace('{id}', name)}", bound)
         error = victim.exception(timeout=20)
@@ -75,10 +67,10 @@ def test_a_client_that_goes_away_leaves_no_query(front: Front, owner: Client) ->
         with socket.create_connection(("127.0.0.1", front.port)) as connection:
             request = f"POST /?query_id={mark} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {login}\r\n"
             connection.sendall(f"{request}Content-Length: {len(sql)}\r\n\r\n{sql}".encode())
-            eventually(lambda mark=mark: running(owner, mark), "the query runs")  # type: ignore[misc]
+            wait_for(lambda mark=mark: running(owner, mark))  # type: ignore[misc]
             if "streaming" in mark:
                 connection.recv(1000)
-        eventually(lambda mark=mark: not running(owner, mark), "the query is gone")  # type: ignore[misc]
+        wait_for(lambda mark=mark: not running(owner, mark))  # type: ignore[misc]
 
 
 def test_a_time_limit_ends_a_query(owner: Client) -> None:
@@ -105,7 +97,7 @@ def test_queries_over_the_bound_wait_and_are_then_refused(
 
     crowd = [background.submit(run) for _ in range(6)]
     try:
-        eventually(lambda: front_is_full(front), "the front is full")
+        wait_for(lambda: front_is_full(front))
         with pytest.raises(DatabaseError) as caught:
             owner.command("SELECT 1")
         assert caught.value.code == 202
@@ -196,7 +188,7 @@ def test_it_stops_cleanly_while_queries_and_sessions_are_open(tmp_path: Path, ba
                 return None
 
             future = background.submit(run)
-            eventually(lambda: running(client, "endless"), "the query runs")
+            wait_for(lambda: running(client, "endless"))
         started = time.monotonic()
         assert front.stop() == 0
         assert time.monotonic() - started < 25
@@ -242,7 +234,7 @@ def test_memory_is_bounded_and_given_back(tmp_path: Path) -> None:
         assert caught.value.code == 241
         process = psutil.Process(front.pid)
         assert process.memory_info().rss < 2 << 30
-        eventually(lambda: process.memory_info().rss < 800 << 20, "the memory is given back")
+        wait_for(lambda: process.memory_info().rss < 800 << 20)
 
 
 def test_many_requests_leave_nothing_behind(front: Front, owner: Client) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
-from tests.local.front.conftest import client_of
+from clickhouse_connect.driver.external import ExternalData
+from tests.local.front.conftest import client_of, wait_for
 from tests.support.front import Front
 
 pytestmark = pytest.mark.stack
@@ -268,7 +269,15 @@ LOOSER = {
     "additional_table_filters": "{}",
     "dialect": "prql",
     "session_timezone": "UTC",
+    "format_template_resultset": "/etc/passwd",
+    "output_format_schema": "/tmp/schema",
+    "implicit_table_at_top_level": "private.secret",
+    "limit": "0",
+    "extremes": "1",
 }
+
+
+HARMLESS = {"readonly", "session_timezone", "extremes"}
 
 
 @pytest.mark.parametrize("name", LOOSER)
@@ -281,8 +290,8 @@ def test_reader_cannot_loosen_its_limits_by_the_address(front: Front, name: str)
         response = connection.getresponse()
         body = response.read().decode()
         connection.close()
-        if sql == limits and name in {"readonly", "max_execution_time", "max_memory_usage", "session_timezone"}:
-            assert set(body.splitlines()) == {"max_execution_time\t120", f"max_memory_usage\t{2 << 30}"}
+        if sql == limits and name in {*HARMLESS, "max_execution_time", "max_memory_usage"}:
+            assert set(body.splitlines()[:2]) == {"max_execution_time\t120", f"max_memory_usage\t{2 << 30}"}
         else:
             assert response.status in {400, 403}
             assert response.getheader("x-clickhouse-exception-code") in {"164", "497"}
@@ -394,6 +403,72 @@ def test_writer_may_not(owner: Client, writer: Client, tmp_path: Path, sql: str)
     assert owner.command("SELECT count() FROM private.secret") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("implicit_table_at_top_level", "private.secret"),
+        ("additional_result_filter", "(SELECT count() FROM private.secret) > 0"),
+        ("format_template_resultset", "/etc/passwd"),
+        ("dialect", "kusto"),
+    ],
+)
+def test_writer_cannot_reach_around_by_settings(writer: Client, front: Front, name: str, value: str) -> None:
+    with client_of(front.writer_url, settings={name: value}) as client, pytest.raises(DatabaseError) as caught:
+        client.command("SELECT 1")
+    assert caught.value.code == 497
+    for sql in (f"SELECT 1 SETTINGS {name} = '{value}'", f"SET {name} = '{value}'"):
+        with pytest.raises(DatabaseError) as caught:
+            writer.command(sql)
+        assert caught.value.code == 497
+
+
 def test_owner_may_read_files_and_write_tables(owner: Client, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("5\n6\n")
     assert owner.command(f"SELECT sum(c1) FROM file('{tmp_path}/rows.csv', CSV)") == 11
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        "a String DEFAULT (SELECT any(word) FROM private.secret)",
+        "a String ALIAS file('x')",
+        "a String) AS private.secret --",
+        "a String) CLONE AS private.secret --",
+        "a String) ENGINE = File(CSV) --",
+        "a String) AS SELECT * FROM private.secret --",
+        "a String) AS file('/etc/passwd', 'LineAsString') --",
+        "a String); DROP TABLE analytics.visits --",
+        "a String MATERIALIZED sleep(3)",
+        "a String, INDEX i a TYPE minmax",
+    ],
+)
+def test_the_structure_of_external_data_holds_types_only(owner: Client, reader: Client, structure: str) -> None:
+    data = ExternalData(file_name="wanted", data=b"1\n", fmt="TSV", structure=structure)
+    with pytest.raises(DatabaseError) as caught:
+        reader.query("SELECT * FROM wanted", external_data=data)
+    assert caught.value.code in {36, 62}
+    assert "hush" not in str(caught.value)
+    assert owner.command("SELECT count() FROM analytics.visits") == 3
+
+
+def test_a_reader_that_leaves_ends_no_query_of_the_same_id(front: Front, owner: Client) -> None:
+    long = "SELECT sum(sipHash64(number)) FROM numbers(15000000000)"
+    login = {"X-ClickHouse-User": "owner", "X-ClickHouse-Key": front.passwords["owner"]}
+    at_work = "SELECT count() FROM system.processes WHERE Settings['log_comment'] = 'shared-id'"
+    first = http.client.HTTPConnection("127.0.0.1", front.port, timeout=30)
+    first.request("POST", "/?query_id=shared-id", long, login)
+    wait_for(lambda: owner.command(at_work) == 1)
+    second = http.client.HTTPConnection("127.0.0.1", front.port, timeout=30)
+    second.request(
+        "POST",
+        "/?query_id=shared-id",
+        long,
+        {**login, "X-ClickHouse-User": "reader", "X-ClickHouse-Key": front.passwords["reader"]},
+    )
+    wait_for(lambda: owner.command(at_work) == 2)
+    second.close()
+    wait_for(lambda: owner.command(at_work) == 1)
+    assert first.sock is not None
+    owner.command("KILL QUERY WHERE query_id = 'shared-id' SYNC")
+    assert first.getresponse().getheader("x-clickhouse-exception-code") == "394"
+    first.close()

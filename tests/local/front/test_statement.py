@@ -31,13 +31,13 @@ def test_data_begins_where_the_server_lets_it_begin(text: str, format_: str, dat
     insert = find_data_insert(text, whole=True)
     assert insert is not None
     assert (insert.format, text[insert.data_at :]) == (format_, data)
-    assert insert.reading("/spool/f").endswith(f"FORMAT {format_}")
+    assert insert.reading("'/spool/f'").endswith(f"FORMAT {format_}")
 
 
 def test_the_settings_of_an_insert_stay_behind_the_file() -> None:
     insert = find_data_insert("INSERT INTO t (a) SETTINGS x = 1 FORMAT CSV\n1", whole=True)
     assert insert is not None
-    assert insert.reading("/f").split() == [
+    assert insert.reading("'/f'").split() == [
         "INSERT",
         "INTO",
         "t",

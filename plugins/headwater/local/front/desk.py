@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from headwater.local.front.engine import SERVER_DEFAULTS, Connection, Engine, literal
-from headwater.local.front.guard import Guard, Scope
+from headwater.local.front.guard import Guard, Scope, check_setting
 from headwater.local.front.problems import Problem
 from headwater.local.front.request import Request
 from headwater.local.front.rights import READER, READER_LIMITS, READER_SETTINGS, WRITER
-from headwater.local.front.runner import Answer, Job, run
+from headwater.local.front.runner import NEEDS_WHOLE, Answer, Job, run
 from headwater.local.front.sessions import Session, Sessions
 from headwater.local.front.spool import Spool
 from headwater.local.front.statement import split_output
@@ -20,6 +21,7 @@ from headwater.local.front.statement import split_output
 # A text setting that no statement of this front reads carries the client's query id into system.processes.
 MARK = "promql_table"
 _HOME = "analytics"
+_TOKEN_LENGTH = 16
 
 
 @dataclass
@@ -34,6 +36,12 @@ class Work:
     answer: Answer | None = None
     restore: dict[str, str] = field(default_factory=dict)
     finished: bool = False
+    token: str = field(default_factory=lambda: secrets.token_hex(_TOKEN_LENGTH // 2))
+
+    @property
+    def mark(self) -> str:
+        """Tells this request's statement from all others, even from those of the same query id."""
+        return f"{self.token}{self.request.query_id}"
 
 
 class Desk:
@@ -68,12 +76,17 @@ class Desk:
         database = self._enter(work)
         for table in job.external:
             table.load(connection)
-        if work.user == "owner":
-            if _is_kill(job):
-                job = _kill_by_client_id(connection, job)
-        else:
+        if work.user != "owner":
             self._ask(work, database)
-        work.answer = run(connection, job, self._spool, may_write=request.method not in {"GET", "HEAD"})
+        if _is_kill(job):
+            job = _kill_by_client_id(connection, job)
+        work.answer = run(
+            connection,
+            job,
+            self._spool,
+            may_write=request.method not in {"GET", "HEAD"},
+            whole=request.flag("wait_end_of_query") or any(map(NEEDS_WHOLE.search, settings)),
+        )
         return work.answer
 
     def finish(self, work: Work) -> None:
@@ -95,7 +108,7 @@ class Desk:
     def stop(self, work: Work) -> None:
         """End the statement of a client that has gone."""
         with self._engine.connection() as connection, contextlib.suppress(Problem):
-            connection.run(f"KILL QUERY WHERE Settings['{MARK}'] = {literal(_mark(work.request))} ASYNC", "Null")
+            connection.run(f"KILL QUERY WHERE Settings['{MARK}'] = {literal(work.mark)} ASYNC", "Null")
 
     def close(self) -> None:
         """End all statements and sessions."""
@@ -107,7 +120,10 @@ class Desk:
         sent = dict(work.request.settings)
         if work.user == "reader":
             sent = _reader_settings(sent)
-        return {"log_comment": work.request.query_id, **sent, MARK: _mark(work.request)}
+        elif work.user != "owner":
+            for name in sent:
+                check_setting(name)
+        return {"log_comment": work.request.query_id, **sent, MARK: work.mark}
 
     def _enter(self, work: Work) -> str:
         """Go to the database of the request; users with limits never stay in `default`, which shows files."""
@@ -134,10 +150,6 @@ class Desk:
             # Clients read from system.settings what they may send, so that one query sees the mode that permits it.
             mode = "2" if "settings" in verdict.system_tables else "1"
             work.connection.set({"readonly": mode})
-
-
-def _mark(request: Request) -> str:
-    return request.query_id
 
 
 def _reader_settings(sent: Mapping[str, str]) -> dict[str, str]:
@@ -177,7 +189,7 @@ def _kill_by_client_id(connection: Connection, job: Job) -> Job:
     # The condition is the client's own, in the engine's formatting; the owner may read this table anyway.
     sql = (
         "SELECT engine_id FROM (SELECT query_id AS engine_id, * REPLACE("  # noqa: S608
-        f"if(Settings['{MARK}'] = '', query_id, Settings['{MARK}']) AS query_id) "
+        f"if(Settings['{MARK}'] = '', query_id, substring(Settings['{MARK}'], {_TOKEN_LENGTH + 1})) AS query_id) "
         f"FROM system.processes WHERE query_id != queryID()) WHERE {condition}"
     )
     found = connection.run(sql, "TabSeparatedRaw", job.params)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +13,13 @@ import chdb
 
 from headwater.local.front.problems import EngineProblem
 
-# Where the embedded engine starts from other defaults than the server does.
+# Where the embedded engine starts from other defaults than the server does, and what bounds its query log.
 SERVER_DEFAULTS: Mapping[str, str] = {
     "implicit_select": "0",
     "allow_introspection_functions": "0",
     "storage_file_read_method": "pread",
     "session_timezone": "UTC",
+    "log_queries_cut_to_length": "10000",
 }
 
 
@@ -48,8 +49,10 @@ class Counts:
 class Connection:
     """One session of the engine. Not for two threads at once."""
 
-    def __init__(self, native: Any) -> None:
+    def __init__(self, native: Any, open_another: Callable[[], Any]) -> None:
         self._native = native
+        self._open_another = open_another
+        self._clerk: Connection | None = None
 
     def run(self, sql: str, output_format: str = "TabSeparated", params: Mapping[str, str] | None = None) -> Any:
         """Run a statement to its end; returns the engine's result object."""
@@ -59,8 +62,8 @@ class Connection:
             raise EngineProblem(str(error)) from None
 
     def text(self, sql: str, params: Mapping[str, str] | None = None) -> str:
-        """The answer of a small statement, one column and row as raw text."""
-        return str(self.run(sql, "TabSeparatedRaw", params).bytes().decode()).removesuffix("\n")
+        """The answer of a small statement: the one value as raw text."""
+        return str(self.run(sql, "RawBLOB", params).bytes().decode())
 
     def stream(
         self, sql: str, output_format: str, params: Mapping[str, str], counts: Counts
@@ -84,12 +87,20 @@ class Connection:
 
     def canonical(self, sql: str) -> str:
         """The statement in the engine's own formatting: no comments, one spelling; raises its syntax error."""
-        return self.text("SELECT formatQuerySingleLine({sql:String})", {"sql": _escaped(sql)})
+        return self._aside().text("SELECT formatQuerySingleLine({sql:String})", {"sql": _escaped(sql)})
 
     def parsed(self, sql: str) -> dict[str, Any]:
         """The statement as the engine's parser sees it; error 36 for the kinds that have no such form."""
-        tree: dict[str, Any] = json.loads(self.text("SELECT parseQueryToJSON({sql:String})", {"sql": _escaped(sql)}))
+        text = self._aside().text("SELECT parseQueryToJSON({sql:String})", {"sql": _escaped(sql)})
+        tree: dict[str, Any] = json.loads(text)
         return tree
+
+    def _aside(self) -> Connection:
+        """A second session for questions about statements, which no setting of the client reaches."""
+        if self._clerk is None:
+            self._clerk = Connection(self._open_another(), self._open_another)
+            self._clerk.set(SERVER_DEFAULTS)
+        return self._clerk
 
     def set(self, settings: Mapping[str, str]) -> None:
         """Change settings of this connection; unknown names are the engine's error 115."""
@@ -102,6 +113,9 @@ class Connection:
 
     def close(self) -> None:
         """Give the session back."""
+        if self._clerk is not None:
+            self._clerk.close()
+            self._clerk = None
         self._native.close()
 
 
@@ -119,11 +133,11 @@ class Engine:
             self._keep = chdb.connect(self._address())
         except (RuntimeError, chdb.ChdbError) as error:
             raise EngineProblem(str(error)) from None
-        Connection(self._keep).text("SELECT 1")
+        Connection(self._keep, self._open).text("SELECT 1")
 
     def connect(self) -> Connection:
         """A fresh connection with the server's defaults."""
-        return Connection(chdb.connect(self._address()))
+        return Connection(self._open(), self._open)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -139,6 +153,9 @@ class Engine:
         if self._keep is not None:
             self._keep.close()
             self._keep = None
+
+    def _open(self) -> Any:
+        return chdb.connect(self._address())
 
     def _address(self) -> str:
         return f"{self.data_dir}?config-file={self.config_file}"

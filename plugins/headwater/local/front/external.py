@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from headwater.local.front.engine import Connection, quoted_name
+from headwater.local.front.engine import Connection, literal, quoted_name
 from headwater.local.front.problems import Problem
 from headwater.local.front.spool import Spooled
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_STRUCTURE = re.compile(r"[\w\s,()'`.:+-]*", re.ASCII)
+_PARTS_OF_TABLE = {"type", "table", "table_ast", "is_temporary", "columns_list"}
+_PARTS_OF_COLUMN = {"type", "name", "data_type"}
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,29 @@ class ExternalTable:
 
     def load(self, connection: Connection) -> None:
         """Make it a temporary table of the connection."""
-        if not (_NAME.fullmatch(self.name) and _NAME.fullmatch(self.format) and _STRUCTURE.fullmatch(self.structure)):
-            raise Problem(36, f"The external table {self.name!r} needs a plain name, a format and a structure", 400)
+        if not (_NAME.fullmatch(self.name) and _NAME.fullmatch(self.format)):
+            raise Problem(36, f"The external table {self.name!r} needs a plain name and a format", 400)
         name = quoted_name(self.name)
-        connection.run(f"CREATE TEMPORARY TABLE {name} ({self.structure})", "Null")
-        connection.run(f"INSERT INTO {name} FROM INFILE '{self.rows.path}' COMPRESSION 'none' FORMAT {self.format}")
+        create = f"CREATE TEMPORARY TABLE {name} ({self.structure}\n)"
+        if not _is_only_columns(connection, create):
+            raise Problem(36, f"The structure of the external table {self.name} may hold names and types only", 400)
+        connection.run(create, "Null")
+        path = literal(str(self.rows.path))
+        connection.run(f"INSERT INTO {name} FROM INFILE {path} COMPRESSION 'none' FORMAT {self.format}")
+
+
+def _is_only_columns(connection: Connection, create: str) -> bool:
+    """Whether the parsed statement has nothing but names and types: no defaults, no source, no engine."""
+    if connection.classify(create)[1] != 1:
+        return False
+    tree = connection.parsed(create)
+    if tree["type"] != "CreateQuery" or {key for key, value in tree.items() if value} - _PARTS_OF_TABLE:
+        return False
+    columns = tree["columns_list"]
+    return not {key for key, value in columns.items() if value} - {"type", "columns"} and all(
+        not {key for key, value in column.items() if value} - _PARTS_OF_COLUMN
+        for column in columns["columns"]["children"]
+    )
 
 
 def structure_of(types: str) -> str:

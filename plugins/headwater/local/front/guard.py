@@ -13,6 +13,7 @@ from headwater.local.front.problems import Problem
 from headwater.local.front.rights import (
     DENIED_ALTERS,
     DENIED_FUNCTIONS,
+    DENIED_SETTINGS,
     ENGINES,
     SYSTEM_COMMANDS,
     Rights,
@@ -71,6 +72,12 @@ class Guard:
             while len(self._known) > _CACHE_SIZE:
                 self._known.popitem(last=False)
         return verdict
+
+
+def check_setting(name: str) -> None:
+    """Refuse settings that reach around the guard, wherever they are given."""
+    if DENIED_SETTINGS.fullmatch(name):
+        raise _denied(f"this user may not choose {name}")
 
 
 def tree_of(connection: Connection, sql: str) -> Node:
@@ -159,8 +166,7 @@ class _Walk:
         if not self._rights.may_set and role != "explain":
             raise Problem(164, "Cannot modify settings in readonly mode")
         for change in node.get("changes", ()):
-            if change.get("name") in {"disk", "storage_policy"}:
-                raise _denied(f"this user may not choose {change.get('name')}")
+            check_setting(str(change.get("name")))
 
     def _named(self, node: Node) -> None:
         """Databases and tables that a node names by its own fields, such as `from_database` and `from_table`."""

@@ -24,6 +24,9 @@ Pieces = AsyncIterator[bytes]
 
 _HEAD_BYTES = 1 << 20
 _COPY_BYTES = 1 << 20
+# What a body may become: one of unknown length, and one that arrives compressed.
+_UNKNOWN_BYTES = 512 << 20
+_EXPANSION = 8
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,10 @@ async def take(
     head, insert = await _take_head(request, pieces)
     if insert is None:
         return request, Job(await _take_sql(head, pieces, limits), request.default_format, request.params)
+    if not size:
+        size = _UNKNOWN_BYTES
+    elif request.header("content-encoding"):
+        size *= _EXPANSION
     rows = await _take_rows(head[insert.data_at :], pieces, spool, size)
     try:
         return request, Job("", request.default_format, request.params, rows, _in_characters(head, insert))

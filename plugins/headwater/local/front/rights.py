@@ -80,11 +80,19 @@ WRITER = Rights(
 
 # Settings that a reader may send; each is about the shape of the answer or makes a query cheaper.
 READER_SETTINGS = re.compile(
-    r"output_format_\w+|format_\w+|date_time_(?:in|out)put_format|session_timezone|max_threads|max_block_size"
+    r"output_format_(?!schema)\w+|format_csv_\w+|format_tsv_\w+"
+    r"|date_time_(?:in|out)put_format|session_timezone|max_threads|max_block_size"
     r"|preferred_block_size_bytes|cast_string_to_dynamic_use_inference|join_use_nulls|joined_subquery_requires_alias"
-    r"|use_query_cache|log_comment|log_queries|extremes|wait_end_of_query|async_insert|final|limit|offset"
+    r"|use_query_cache|log_comment|log_queries|extremes|async_insert|final"
     r"|enable_analyzer|allow_experimental_analyzer|prefer_column_name_to_alias|group_by_use_nulls|union_default_mode"
     r"|interval_output_format|query_cache_\w+|aggregate_functions_null_for_empty|transform_null_in"
+)
+
+# Settings that name tables, files, engines or other servers, or change the language that the guard reads.
+DENIED_SETTINGS = re.compile(
+    r"disk|storage_policy|dialect|implicit_\w+|additional_\w+|format_schema\w*|format_template\w*"
+    r"|output_format_schema|promql_\w+|default_\w*table_engine|\w*cluster\w*|\w*schema_inference_make\w*"
+    r"|table_function_\w+|parallel_replicas_\w+|rename_files_\w+|\w*_query_plan"
 )
 
 

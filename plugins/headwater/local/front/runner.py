@@ -8,7 +8,7 @@ import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 
-from headwater.local.front.engine import Connection, Counts
+from headwater.local.front.engine import Connection, Counts, literal
 from headwater.local.front.external import ExternalTable
 from headwater.local.front.problems import Problem
 from headwater.local.front.spool import Spool, Spooled
@@ -19,7 +19,8 @@ _BLOCKWISE = {
     "Native", "TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "Raw", "CSV", "RowBinary", "Null",
     "JSONEachRow", "JSONLines", "NDJSON", "JSONCompactEachRow", "JSONStringsEachRow", "JSONCompactStringsEachRow",
 }  # fmt: skip
-_NEEDS_WHOLE = re.compile(r"totals|extremes|array_of_rows", re.IGNORECASE)
+# Totals, extremes and brackets around all rows stand outside of the blocks.
+NEEDS_WHOLE = re.compile(r"totals|extremes|array_of_rows", re.IGNORECASE)
 _WITHOUT_WRITING = {"USE", "SET"}
 _FILE_PIECE_BYTES = 1 << 20
 
@@ -54,11 +55,11 @@ class Job:
         return [*([self.rows] if self.rows else []), *(table.rows for table in self.external)]
 
 
-def run(connection: Connection, job: Job, spool: Spool, *, may_write: bool = True) -> Answer:
+def run(connection: Connection, job: Job, spool: Spool, *, may_write: bool = True, whole: bool = False) -> Answer:
     """Run the job; the pieces of the answer are read later, on the same connection."""
     if job.insert is not None and job.rows is not None:
         _writing(may_write)
-        sql = job.insert.reading(str(job.rows.path))
+        sql = job.insert.reading(literal(str(job.rows.path)))
         if connection.classify(sql)[1] > 1:
             raise Problem(62, "Syntax error (Multi-statements are not allowed)")
         return _finished(connection, sql, job)
@@ -73,7 +74,7 @@ def run(connection: Connection, job: Job, spool: Spool, *, may_write: bool = Tru
         if first_word(job.sql) not in _WITHOUT_WRITING:
             _writing(may_write)
         return _finished(connection, job.sql, job)
-    return _read(connection, job, spool)
+    return _read(connection, job, spool, whole=whole)
 
 
 def _writing(may_write: bool) -> None:
@@ -99,6 +100,8 @@ def _finished(connection: Connection, sql: str, job: Job, *, shows: bool = False
     counts = Counts()
     counts.add(result)
     body = result.bytes()
+    if job.rows is not None:
+        counts.read_rows, counts.read_bytes = result.rows_read(), job.rows.size
     counts.result_rows = counts.result_rows if body else 0
     # Only statements with a result name a format in the answer: clients tell by it what kind of answer they hold.
     return Answer(job.default_format if body or shows else "", counts, _once(body))
@@ -109,7 +112,7 @@ def _once(body: bytes) -> Generator[bytes, None, None]:
         yield body
 
 
-def _read(connection: Connection, job: Job, spool: Spool) -> Answer:
+def _read(connection: Connection, job: Job, spool: Spool, *, whole: bool) -> Answer:
     sql, named = job.sql, tail_format(job.sql)
     lowered = sql.lower()
     if "outfile" in lowered or (named is None and "format" in lowered):
@@ -121,7 +124,7 @@ def _read(connection: Connection, job: Job, spool: Spool) -> Answer:
     counts = Counts()
     if first_word(sql) not in {"SELECT", "WITH", "(", "FROM"}:
         return _finished(connection, sql, replace(job, default_format=chosen), shows=True)
-    if chosen in _BLOCKWISE and not _NEEDS_WHOLE.search(sql):
+    if chosen in _BLOCKWISE and not whole and not NEEDS_WHOLE.search(sql):
         return Answer(chosen, counts, _blocks(connection, job, chosen, counts))
     return _through_file(connection, job, chosen, counts, spool)
 
@@ -137,15 +140,18 @@ def _blocks(connection: Connection, job: Job, chosen: str, counts: Counts) -> Ge
 
 def _through_file(connection: Connection, job: Job, chosen: str, counts: Counts, spool: Spool) -> Answer:
     text, _ = split_output(connection.canonical(job.sql))
-    spooled = spool.create()
+    spooled = spool.create_on_disk()
     try:
         spooled.seal()
-        target = f" INTO OUTFILE '{spooled.path}' TRUNCATE FORMAT {chosen}"
+        target = f" INTO OUTFILE {literal(str(spooled.path))} TRUNCATE FORMAT {chosen}"
         counts.add(connection.run(text + target, chosen, job.params))
         counts.result_bytes = spooled.path.stat().st_size
     except BaseException:
         spool.remove(spooled)
         raise
+    if chosen == "Native" and not counts.result_bytes:
+        spool.remove(spooled)
+        return Answer(chosen, counts, _once(_empty_native(connection, job)))
     return Answer(chosen, counts, _file_pieces(spooled, spool))
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs; the files get random names in a folder of mode 0700
-_MEMORY_FLOOR_BYTES = 2 << 30
-_PREFIX = "headwater-"
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs; the files have random names in a folder of mode 0700
+_PREFIX = "headwater-spool-"
+_LOCK = "lock"
 _RANDOM_NAME = re.compile(r"[0-9a-f]{32}")
+_RESERVE_BYTES = 2 << 30
 
 
 @dataclass
@@ -44,58 +44,71 @@ class Spool:
     """A private folder in memory where there is room, else on disk; emptied when the front starts."""
 
     def __init__(self, folder: Path, memory: Path = _MEMORY) -> None:
-        self.disk = _private(folder)
-        self.memory = _private(memory / f"{_PREFIX}{_identity(folder)}") if memory.is_dir() else None
-        self.sweep()
-
-    def sweep(self) -> None:
-        """Remove what an earlier process left."""
-        for folder in filter(None, (self.disk, self.memory)):
-            for left in folder.iterdir():
-                if _RANDOM_NAME.fullmatch(left.name):
-                    left.unlink(missing_ok=True)
+        self.disk = folder
+        for left in folder.iterdir():
+            if _RANDOM_NAME.fullmatch(left.name):
+                left.unlink(missing_ok=True)
+        self.memory: Path | None = None
+        self._lock = -1
+        if memory.is_dir() and os.access(memory, os.W_OK):
+            _sweep(memory)
+            self.memory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=memory))
+            self._lock = _locked(self.memory)
 
     def close(self) -> None:
         """Remove all files, and the folder in memory."""
-        self.sweep()
         if self.memory is not None:
-            with contextlib.suppress(OSError):
-                self.memory.rmdir()
+            shutil.rmtree(self.memory, ignore_errors=True)
+            os.close(self._lock)
+            self.memory = None
 
-    def create(self, expected_bytes: int = 0) -> Spooled:
+    def create(self, expected_bytes: int) -> Spooled:
         """A new file, in memory when the memory has room for it and a reserve."""
-        path = self._folder(expected_bytes) / secrets.token_hex(16)
-        return Spooled(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return _new(self.memory if self.memory and _has_room(self.memory, expected_bytes) else self.disk)
 
-    @contextmanager
-    def file(self, expected_bytes: int = 0) -> Iterator[Spooled]:
-        """A new file that is gone afterwards."""
-        spooled = self.create(expected_bytes)
-        try:
-            yield spooled
-        finally:
-            self.remove(spooled)
+    def create_on_disk(self) -> Spooled:
+        """A new file whose size nobody knows yet."""
+        return _new(self.disk)
 
     def remove(self, spooled: Spooled) -> None:
         """Close and remove; doing it twice does nothing."""
         spooled.seal()
         spooled.path.unlink(missing_ok=True)
 
-    def _folder(self, expected_bytes: int) -> Path:
-        if self.memory is None:
-            return self.disk
-        free = shutil.disk_usage(self.memory).free
-        return self.memory if free - 2 * expected_bytes > _MEMORY_FLOOR_BYTES else self.disk
+
+def _new(folder: Path) -> Spooled:
+    path = folder / secrets.token_hex(16)
+    return Spooled(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _private(folder: Path) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to another user")
-    folder.chmod(0o700)
-    return folder
+def _has_room(memory: Path, expected_bytes: int) -> bool:
+    free = min(shutil.disk_usage(memory).free, _available_bytes())
+    return free - expected_bytes > _RESERVE_BYTES
 
 
-def _identity(folder: Path) -> str:
-    status = folder.stat()
-    return f"{status.st_dev:x}-{status.st_ino:x}"
+def _available_bytes() -> int:
+    with Path("/proc/meminfo").open("rb") as lines:
+        for line in lines:
+            if line.startswith(b"MemAvailable:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
+def _locked(folder: Path) -> int:
+    """A lock that ends with this process, so that a later one knows whose folder is left over."""
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _sweep(memory: Path) -> None:
+    """Remove folders of fronts that ended without removing theirs."""
+    for folder in memory.glob(f"{_PREFIX}*"):
+        try:
+            if folder.stat().st_uid != os.getuid() or not (folder / _LOCK).exists():
+                continue
+            descriptor = _locked(folder)
+        except OSError:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)

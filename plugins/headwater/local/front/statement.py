@@ -29,9 +29,9 @@ class DataInsert:
         return f"{self.text[: self.clauses_end]}\nFORMAT {self.format}"
 
     def reading(self, path: str) -> str:
-        """The same INSERT, reading its rows from a file."""
+        """The same INSERT, reading its rows from a file; `path` is a literal of SQL."""
         clauses = self.text[self.infile_at : self.clauses_end]
-        return f"{self.text[: self.infile_at]}\nFROM INFILE '{path}' COMPRESSION 'none' {clauses}\nFORMAT {self.format}"
+        return f"{self.text[: self.infile_at]}\nFROM INFILE {path} COMPRESSION 'none' {clauses}\nFORMAT {self.format}"
 
 
 class OwnFile(Exception):
