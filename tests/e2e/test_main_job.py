@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.support.compare import assert_warehouse_equals
+from tests.support.events import browser, device, geo, location
 from tests.support.oracle import read_folder, read_folders
 
 from headwater.adapters.airflow import Airflow
+from headwater.adapters.kafka import KafkaLog
 from headwater.app.generate import write_files
 from headwater.bootstrap import Platform
 from headwater.core.generator.blocks import DEFAULT_START, Spec
@@ -126,3 +131,30 @@ def test_the_readme_queries_answer(job: Job) -> None:
     assert len(queries) == 3
     for query in queries:
         assert job.platform.database.query(query.strip().rstrip(";")), query
+
+
+def test_the_next_runs_succeed_after_every_part_was_killed_in_the_middle_of_one(job: Job, stack: Stack) -> None:
+    run_id = job.airflow.trigger("streaming_to_clickhouse", {})
+    killed = {part.name: part.pid for part in stack.status().parts if part.pid is not None}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not _healed(stack, killed):
+        assert time.monotonic() < deadline, stack.status().as_json()
+        time.sleep(0.5)
+
+    before = job.count("analytics.fact_events")
+    with KafkaLog(stack.addresses()["HEADWATER_KAFKA_BOOTSTRAP"]).sink() as sink:
+        for stream, event in (
+            ("browser", browser("after")), ("device", device()), ("geo", geo()), ("location", location("after")),
+        ):  # fmt: skip
+            sink.send(f"{stream}_events", b"k", event)
+    *_, interrupted = job.airflow.follow("streaming_to_clickhouse", run_id)
+    assert interrupted.run.state == "success", "Airflow runs an interrupted task again"
+    job.run_all({}, {})
+    assert job.count("analytics.fact_events") == before + 1
+
+
+def _healed(stack: Stack, killed: Mapping[str, int]) -> bool:
+    status = stack.status()
+    return status.healthy and all(status.part(name).pid not in (None, pid) for name, pid in killed.items())

@@ -24,6 +24,8 @@ Node = dict[str, Any]
 
 _KINDS_OF_EXPLAIN = {"EXPLAIN", "EXPLAIN AST", "EXPLAIN SYNTAX", "EXPLAIN QUERY TREE", "EXPLAIN PIPELINE"}
 _KINDS_OF_EXPLAIN |= {"EXPLAIN ESTIMATE", "EXPLAIN PLAN"}
+_PARTS_OF_SHOW = {"type", "databases", "full", "temporary", "dictionaries", "settings", "changed", "like", "not_like"}
+_PARTS_OF_SHOW |= {"case_insensitive_like", "from", "where_expression", "limit_length", "format_ast", "out_file"}
 _PLAIN_NAME = re.compile(r"\w+", re.ASCII)
 _NAME = r"(?:`(?:[^`\\]|\\.)*`|\w+)"
 _EXISTS = re.compile(
@@ -134,8 +136,8 @@ class _Walk:
             _only_tables(tree)
         if kind == "UseQuery":
             self._database(self._text(tree.get("database")))
-        if kind == "ShowTablesQuery" and tree.get("clusters"):
-            raise _denied("this user may not list clusters")
+        if kind == "ShowTablesQuery" and (other := {key for key, value in tree.items() if value} - _PARTS_OF_SHOW):
+            raise _denied(f"this user may not show {', '.join(sorted(other))}")
         for node, _ in _nodes(tree):
             if node.get("type") == "WithElement":
                 self._local.add(str(node.get("name")))
