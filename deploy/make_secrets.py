@@ -67,12 +67,13 @@ def make_secrets(folder: Path, ports: Mapping[str, int]) -> list[str]:
 
 
 def mounted_files(values: Mapping[str, str]) -> dict[str, str]:
-    """The files that containers see, by name, without a final newline: some readers take them as they are."""
+    """The files that containers see, by name; those of one value without a newline: some readers take it as it is."""
     database = f"postgresql+psycopg2://airflow:{values['postgres_password']}@postgres:5432/airflow"
     same = ("postgres_password", "airflow_password", "airflow_fernet_key", "airflow_api_key", "airflow_jwt_key")
     return {
         **{name: values[name] for name in same},
         "airflow_database_url": database,
+        "airflow_owner.env": f"HEADWATER_CLICKHOUSE_URL=http://owner:{values['clickhouse_owner']}@clickhouse:8123/\n",
         "airflow_connections.json": json.dumps(connections(values), indent=1),
         "clickhouse_passwords.xml": clickhouse_passwords(values),
         "s3_identities.json": json.dumps(s3_identities(values), indent=1),
@@ -90,8 +91,8 @@ def connections(values: Mapping[str, str]) -> dict[str, dict[str, object]]:
             "conn_type": "clickhouse",
             "host": "clickhouse",
             "port": 8123,
-            "login": "owner",
-            "password": values["clickhouse_owner"],
+            "login": "writer",
+            "password": values["clickhouse_writer"],
             "schema": "analytics",
         },
         "s3_default": {
@@ -153,7 +154,7 @@ def _random(name: str) -> str:
     """Hexadecimal, so that it needs no quoting in URLs; the Fernet key has its own form."""
     if name == "airflow_fernet_key":
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    return secrets.token_hex(10 if name == "s3_access_key" else 24)
+    return secrets.token_hex(10 if name == "s3_access_key" else 32)
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -42,8 +42,8 @@ def make_bucket(connection: dict[str, Any]) -> str:
 
 
 def make_administrator(password: str) -> str:
-    """Create the administrator, or give it the password of the secret."""
-    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+    """Create the administrator, or give it the password of the secret. Only the image has the login's provider."""
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder  # noqa: PLC0415
 
     with get_application_builder() as builder:
         users = builder.sm

@@ -198,7 +198,8 @@ class Build:
         )
         counts = {name: getattr(done, name) for name in PlanDone.__dataclass_fields__}
         for generation in range(_MAX_GENERATIONS):
-            self._db.run("build/finish", token=plan.token("done", generation), plan_id=plan.plan_id, **counts)
+            token, done_at = plan.token("done", generation), self._clock.now()
+            self._db.run("build/finish", token=token, plan_id=plan.plan_id, done_at=done_at, **counts)
             if self._is_done(plan):
                 break
         for sheet in self._db.rows("build/old_sheets", plan=plan.plan):
