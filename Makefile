@@ -34,6 +34,14 @@ down: ## Stop everything that was started; the data stays
 clean: ## Stop the platform and remove its data, after asking
 	@if [ -x $(BIN)/headwater ]; then $(BIN)/headwater clean; else echo "Nothing is installed, so there is no data."; fi
 
+.PHONY: secrets
+secrets: ## Make the secrets of docker-compose.yml (once; they are never printed)
+	@python3 deploy/make_secrets.py
+
+.PHONY: compose-check
+compose-check: secrets ## Let Docker's own parser check docker-compose.yml
+	@docker compose config --quiet && echo "docker-compose.yml is fine."
+
 .PHONY: test
 test: setup-dev ## Set everything up and run the whole test suite
 	@$(BIN)/python -m pytest -q -m "not long"
@@ -61,7 +69,9 @@ lock: $(UV) ## Compile requirements/*.in into pinned, hashed requirements/*.txt
 	@cd requirements && for name in platform dev superset; do \
 	  ../$(UV) pip compile $$name.in -o $$name.txt --python-version 3.11 --generate-hashes --universal \
 	    --no-emit-index-url --custom-compile-command "make lock" -q; done
-	@! grep -n '://' requirements/*.txt
+	@cd airflow && ../$(UV) pip compile requirements.in -c ../requirements/platform.txt -o requirements.txt \
+	  --python-version 3.11 --generate-hashes --universal --no-emit-index-url --custom-compile-command "make lock" -q
+	@! grep -n '://' requirements/*.txt airflow/requirements.txt
 
 # --- environments -------------------------------------------------------------------------------------------------
 

@@ -47,12 +47,11 @@ _ADDRESSES = (
 STACK_VARIABLES = frozenset(f"HEADWATER_{name.upper()}" for name in (*KEPT_SETTINGS, *_ADDRESSES))
 
 
-def _word() -> str:
-    return secrets.token_hex(16)
-
-
-def _fernet() -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+def _fresh(name: str) -> str:
+    """A new secret of the form that its use asks for: a Fernet key, a key for HMAC-SHA-512, or a password."""
+    if "fernet" in name:
+        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_hex(32 if "jwt" in name else 16)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,7 +73,7 @@ class Credentials:
         """Those of the home; missing ones are made. The files for ClickHouse and Airflow are written beside them."""
         path = layout.secrets / "credentials.json"
         kept = _read(path)
-        made = {field.name: _fernet() if "fernet" in field.name else _word() for field in fields(cls)}
+        made = {field.name: _fresh(field.name) for field in fields(cls)}
         values = {name: kept.get(name, fresh) for name, fresh in made.items()}
         credentials = cls(**values)
         if kept != values:
