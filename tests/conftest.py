@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.front import Front
-from tests.support.kafka import Broker
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.migrate import migrate, read_migrations
+from tests.support.front import Front
+from tests.support.kafka import Broker
 
 ROOT = Path(__file__).resolve().parents[1]
 

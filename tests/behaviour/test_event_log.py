@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.behaviour.conftest import LogUnderTest
 
 from headwater.core.ranges import Batch
 from headwater.errors import FixSettings
 from headwater.ports import EventReader, FlushLimits
+from tests.behaviour.conftest import LogUnderTest
 
 NOW = FlushLimits(age_s=0)
 TRIES = 200

@@ -6,10 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from tests.support.events import browser
-
 from headwater.core.ranges import Batch, Claim, Found, Stored
 from headwater.ports import Ledger, Reject
+from tests.support.events import browser
 
 EPOCH = UUID(int=7)
 NOW = datetime.now(UTC).replace(microsecond=0)

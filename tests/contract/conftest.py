@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.front import Front
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.migrate import migrate, read_migrations
+from tests.support.front import Front
 
 ROOT = Path(__file__).resolve().parents[2]
 

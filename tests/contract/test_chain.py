@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from tests.contract.mutations import KAFKA_TIME
 
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.contracts.streams import HEARTBEAT_FIELD, STREAMS, Stream
 from headwater.core.ranges import Batch, Claim
 from headwater.core.reference import example_message
+from tests.contract.mutations import KAFKA_TIME
 
 STREAM = pytest.mark.parametrize("stream", STREAMS.values(), ids=lambda stream: stream.name)
 

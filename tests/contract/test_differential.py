@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from tests.contract.chain import Verdict, engine_verdicts
-from tests.contract.mutations import KAFKA_TIME, messages
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.contracts.rejects import RejectReason
 from headwater.contracts.streams import STREAMS, Stream
 from headwater.core.verdict import Accepted, Heartbeat, Rejected, judge
+from tests.contract.chain import Verdict, engine_verdicts
+from tests.contract.mutations import KAFKA_TIME, messages
 
 SEED = int(os.environ.get("HEADWATER_TEST_SEED", "20260301"))
 _AT_ONCE = 20_000

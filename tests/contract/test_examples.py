@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.contract.chain import engine_verdicts
-from tests.contract.mutations import KAFKA_TIME
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.contracts.rejects import RejectReason
 from headwater.contracts.streams import MAX_MESSAGE_BYTES, STREAMS, Stream
 from headwater.core.verdict import Accepted, Rejected, judge
+from tests.contract.chain import engine_verdicts
+from tests.contract.mutations import KAFKA_TIME
 
 FOLDER = Path(__file__).parent / "examples"
 _ABOUT_THE_WHOLE = {RejectReason.TOO_LARGE, RejectReason.INVALID_JSON, RejectReason.NOT_AN_OBJECT}

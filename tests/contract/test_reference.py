@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.contract.mutations import KAFKA_TIME, messages
 
 from headwater.contracts.json_schema import json_schema
 from headwater.contracts.rejects import HELP, RejectReason
@@ -16,6 +15,7 @@ from headwater.core.ingestion_ddl import ingestion_ddl
 from headwater.core.reference import example_message, reference_files
 from headwater.core.strict_json import parse_json
 from headwater.core.verdict import Accepted, judge
+from tests.contract.mutations import KAFKA_TIME, messages
 
 ROOT = Path(__file__).resolve().parents[2]
 STREAM = pytest.mark.parametrize("stream", STREAMS.values(), ids=lambda stream: stream.name)

@@ -14,6 +14,13 @@ from typing import Any
 
 import pytest
 import yaml
+
+from headwater.assets import asset
+from headwater.local import airflow
+from headwater.local.credentials import Credentials
+from headwater.local.layout import Layout, Ports
+from headwater.local.parts import platform
+from headwater.settings import STACK_ENV_FILE, Settings
 from tests.deploy.composition import (
     PROJECT,
     airflow_services,
@@ -23,13 +30,6 @@ from tests.deploy.composition import (
     secret_target,
     services,
 )
-
-from headwater.assets import asset
-from headwater.local import airflow
-from headwater.local.credentials import Credentials
-from headwater.local.layout import Layout, Ports
-from headwater.local.parts import platform
-from headwater.settings import STACK_ENV_FILE, Settings
 
 PORTS = Ports(8080, 8123, 9092, 9093, 9000)
 # Variables of the local stack that a container does not need, each with the reason.

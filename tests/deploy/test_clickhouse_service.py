@@ -6,12 +6,12 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.deploy.composition import ROOT, make_secrets, secret_target, services
-from tests.support.front import Front
 
 from headwater.adapters.clickhouse import EXACT_SETTINGS, ClickHouse
 from headwater.local.front.access import USERS
 from headwater.local.front.rights import DATABASES, READER, READER_LIMITS, WRITER
+from tests.deploy.composition import ROOT, make_secrets, secret_target, services
+from tests.support.front import Front
 
 CONFIG = ROOT / "clickhouse" / "config"
 # What the server grants in other words than the local front: its own queries are always the user's to see.

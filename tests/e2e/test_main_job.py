@@ -10,9 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.compare import assert_warehouse_equals
-from tests.support.events import browser, device, geo, location
-from tests.support.oracle import read_folder, read_folders
 
 from headwater.adapters.airflow import Airflow
 from headwater.adapters.kafka import KafkaLog
@@ -21,6 +18,9 @@ from headwater.bootstrap import Platform
 from headwater.core.generator.blocks import DEFAULT_START, Spec
 from headwater.local.stack import Stack
 from headwater.settings import load_settings
+from tests.support.compare import assert_warehouse_equals
+from tests.support.events import browser, device, geo, location
+from tests.support.oracle import read_folder, read_folders
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from tests.e2e.conftest import StartStack
 
 from headwater.local.guard import descendants
 from headwater.local.processes import leftovers
 from headwater.local.stack import Stack
 from headwater.local.status import StackStatus
+from tests.e2e.conftest import StartStack
 
 pytestmark = pytest.mark.e2e
 _HEAL_S = 60.0

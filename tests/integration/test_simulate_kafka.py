@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.support.kafka import Broker
 
 from headwater.adapters.kafka import KafkaLog
 from headwater.adapters.topics import KafkaTopics
@@ -20,6 +19,7 @@ from headwater.assets import asset
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
 from headwater.core.verdict import Accepted, judge
+from tests.support.kafka import Broker
 
 _DEADLINE_S = 60
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.staging import Stage
 
 from headwater.adapters.clickhouse import ClickHouse
+from tests.support.staging import Stage
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.events import an_id, browser, device, geo, location
-from tests.support.staging import Stage
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.build import Build, BuildLimits
+from tests.support.events import an_id, browser, device, geo, location
+from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
 

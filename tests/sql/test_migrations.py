@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.front import Front
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.migrate import Migration, migrate, read_migrations
 from headwater.app.schema import snapshot
 from headwater.core.ingestion_ddl import ingestion_ddl
 from headwater.errors import Stop
+from tests.support.front import Front
 
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATIONS = ROOT / "clickhouse" / "migrations"

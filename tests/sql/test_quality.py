@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.events import an_id, browser, device, geo, location
-from tests.support.staging import Stage
 
 from headwater.app.check import CheckFailed, CheckResult, demand, read_checks, run_checks
 from headwater.core.checks import Check, Severity
+from tests.support.events import an_id, browser, device, geo, location
+from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
 

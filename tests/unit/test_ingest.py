@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.events import browser
 
 from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog
 from headwater.app.ingest import Ingest, Moved
@@ -17,6 +16,7 @@ from headwater.contracts.topics import load_topics
 from headwater.core.ranges import Batch, Claim, Found, Stored
 from headwater.errors import Stop
 from headwater.ports import FlushLimits
+from tests.support.events import browser
 
 BROWSER = STREAMS["browser"]
 TOPICS = Path(__file__).resolve().parents[2] / "kafka" / "topics.yaml"

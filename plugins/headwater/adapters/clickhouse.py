@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -87,9 +87,12 @@ class ClickHouse:
     def execute(self, sql: str, token: str | None = None, parameters: Mapping[str, object] | None = None) -> int:
         """Run one statement; a statement without a token is not repeated after a doubtful outcome."""
         settings = {**EXACT_SETTINGS, **({"insert_deduplication_token": token} if token else {})}
-        call = lambda: self._client.command(sql, parameters=_bound(parameters), settings=settings)  # noqa: E731
+        call = partial(self._command, sql, _bound(parameters), settings)
         summary = self._retried(call) if token else _translated(call)
         return int(summary.written_rows) if hasattr(summary, "written_rows") else 0
+
+    def _command(self, sql: str, parameters: Mapping[str, object] | None, settings: Mapping[str, object]) -> Any:
+        return self._client.command(sql, parameters=parameters, settings=settings)
 
     def statements(self, statements: Iterable[str]) -> None:
         """Run DDL statements in order."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
+
 from tests.support.front import Front
 
 

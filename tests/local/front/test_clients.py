@@ -17,6 +17,7 @@ import zstandard
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 from clickhouse_connect.driver.external import ExternalData
+
 from tests.local.front.conftest import client_of
 from tests.support.front import Front
 

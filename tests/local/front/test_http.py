@@ -18,6 +18,7 @@ import lz4.frame
 import psutil
 import pytest
 import zstandard
+
 from tests.support.front import Front
 
 pytestmark = pytest.mark.stack

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
 from tests.local.front.conftest import client_of, wait_for
 from tests.support.front import Front
 

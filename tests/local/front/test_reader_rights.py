@@ -10,6 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.external import ExternalData
+
 from tests.local.front.conftest import client_of, wait_for
 from tests.local.front.statements import ALLOWED, HIDDEN, HOSTILE, PLACES, REFUSALS
 from tests.support.front import Front

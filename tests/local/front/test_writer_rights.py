@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
+
 from tests.local.front.conftest import client_of
 from tests.local.front.statements import NOT_FOR_WRITERS, REFUSALS, WRITES
 from tests.support.front import Front
