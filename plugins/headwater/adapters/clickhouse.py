@@ -15,7 +15,7 @@ from uuid import UUID
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from headwater.assets import asset
 from headwater.contracts.streams import STREAMS
@@ -45,11 +45,16 @@ EXACT_SETTINGS: Mapping[str, object] = {
 # Codes of ClickHouse after which the same statement may succeed.
 _TRANSIENT = {159, 202, 209, 210, 241, 242, 252, 319, 394, 425, 999}
 _AUTH = {192, 193, 194, 497, 516}
-_RETRY_BUDGET_S = 60
+_OPENING_S = 3.0
+_PATIENCE_S = 60.0
 
 
 class ClickHouse:
-    """One server, by its URL with user and password."""
+    """One server, by its URL with user and password.
+
+    A server that never answered is given up after seconds; one that goes away later is waited for, where the statement
+    may be repeated.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -58,10 +63,11 @@ class ClickHouse:
     @property
     def _client(self) -> Any:
         if self._opened is None:
-            self._opened = _translated(
+            self._opened = _patiently(
+                _OPENING_S,
                 lambda: clickhouse_connect.get_client(
                     dsn=self._url, autogenerate_session_id=False, send_receive_timeout=900, query_retries=0
-                )
+                ),
             )
         return self._opened
 
@@ -81,18 +87,18 @@ class ClickHouse:
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Row]:
         """Rows of ad-hoc SQL, as mappings from column to value."""
-        result = self._retried(lambda: self._client.query(sql, parameters=_bound(parameters), settings=_READ_SETTINGS))
+        client = self._client
+        result = _patiently(
+            _PATIENCE_S, lambda: client.query(sql, parameters=_bound(parameters), settings=_READ_SETTINGS)
+        )
         return list(result.named_results())
 
     def execute(self, sql: str, token: str | None = None, parameters: Mapping[str, object] | None = None) -> int:
         """Run one statement; a statement without a token is not repeated after a doubtful outcome."""
         settings = {**EXACT_SETTINGS, **({"insert_deduplication_token": token} if token else {})}
-        call = partial(self._command, sql, _bound(parameters), settings)
-        summary = self._retried(call) if token else _translated(call)
+        call = partial(self._client.command, sql, parameters=_bound(parameters), settings=settings)
+        summary = _patiently(_PATIENCE_S, call) if token else _translated(call)
         return int(summary.written_rows) if hasattr(summary, "written_rows") else 0
-
-    def _command(self, sql: str, parameters: Mapping[str, object] | None, settings: Mapping[str, object]) -> Any:
-        return self._client.command(sql, parameters=parameters, settings=settings)
 
     def statements(self, statements: Iterable[str]) -> None:
         """Run DDL statements in order."""
@@ -106,20 +112,11 @@ class ClickHouse:
             writer.write_batch(batch)
         settings = {**EXACT_SETTINGS, "insert_deduplication_token": token}
         body = sink.getvalue()
-        self._retried(
-            lambda: self._client.raw_insert(
-                table, batch.schema.names, memoryview(body), settings=settings, fmt="ArrowStream"
-            )
+        client, names = self._client, batch.schema.names
+        _patiently(
+            _PATIENCE_S,
+            lambda: client.raw_insert(table, names, memoryview(body), settings=settings, fmt="ArrowStream"),
         )
-
-    @retry(
-        retry=retry_if_exception_type(Retry),
-        wait=wait_exponential_jitter(multiplier=0.1, max=5),
-        stop=stop_after_delay(_RETRY_BUDGET_S),
-        reraise=True,
-    )
-    def _retried(self, call: Any) -> Any:
-        return _translated(call)
 
 
 _READ_SETTINGS = {"session_timezone": "UTC"}
@@ -268,6 +265,17 @@ def _bound(parameters: Mapping[str, object] | None) -> dict[str, object] | None:
     }
 
 
+def _patiently(patience_s: float, call: Any) -> Any:
+    """The result of `call`, which may be repeated while the server is away, for at most `patience_s`."""
+    attempts = Retrying(
+        retry=retry_if_exception_type(Retry),
+        wait=wait_exponential_jitter(multiplier=0.1, max=5),
+        stop=stop_after_delay(patience_s),
+        reraise=True,
+    )
+    return attempts(_translated, call)
+
+
 def _translated(call: Any) -> Any:
     try:
         return call()
@@ -280,6 +288,12 @@ def _translate(error: ClickHouseError) -> HeadwaterError:
     text = str(error).splitlines()[0][:600]
     if code in _AUTH:
         return FixSettings(f"ClickHouse refused the login or the right: {text}", code=code)
+    if code is None and "NewConnectionError" in text:
+        place = re.search(r"host='([^']+)', port=(\d+)", text)
+        at = f" at {place[1]}:{place[2]}" if place else ""
+        return Retry(
+            f"ClickHouse{at} does not answer. Start the stack with `headwater up`; `headwater status` shows what runs."
+        )
     if code in _TRANSIENT or (code is None and isinstance(error, OperationalError)):
         return Retry(f"ClickHouse did not answer: {text}. Look at `headwater status`.", code=code)
     return Stop(f"ClickHouse refused the statement: {text}", code=code)

@@ -22,7 +22,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from headwater.core.ranges import Batch
-from headwater.errors import FixSettings, Retry
+from headwater.errors import FixSettings, HeadwaterError, Retry
 from headwater.ports import FlushLimits, Watermarks
 
 log_ = logging.getLogger(__name__)
@@ -31,7 +31,13 @@ GROUP = "headwater-ingest"
 ORIGIN_HEADER = "origin"
 LINE_HEADER = "line"
 
-_TIMEOUT_S = 15.0
+# What goes wrong comes as an exception; librdkafka's own lines on stderr would repeat it many times a second.
+QUIET: Mapping[str, str | int | float | bool] = {"log_level": 0}
+
+_TIMEOUT_S = 10.0
+_SILENCE_S = 60.0
+# The client reports that a request took too long a little later than the request's own limit.
+ANSWER_S = _TIMEOUT_S + 5
 _CONSUME = 10_000
 
 
@@ -39,28 +45,26 @@ class KafkaLog:
     """A cluster, by its bootstrap address."""
 
     def __init__(self, bootstrap: str, group: str = GROUP) -> None:
-        self._config: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 3}
+        self._config: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, **QUIET}
         self._group = group
         self._admin = AdminClient(self._config)
         self._epochs: dict[str, UUID] = {}
 
     def epoch(self, topic: str) -> UUID:
         """Kafka's topic id. Raises `FixSettings` when there is no such topic."""
-        described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=_TIMEOUT_S)[topic]
-        try:
-            topic_id = described.result(_TIMEOUT_S + 5).topic_id
-        except KafkaException as error:
-            raise _translate(error, topic) from error
+        with answering(topic):
+            asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=_TIMEOUT_S)
+            topic_id = asked[topic].result(ANSWER_S).topic_id
         value = (topic_id.get_most_significant_bits() & _MASK) << 64 | (topic_id.get_least_significant_bits() & _MASK)
         self._epochs[topic] = UUID(int=value)
         return self._epochs[topic]
 
     def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
         """First kept and next offset of every partition."""
-        with self._consumer(group="headwater-watermarks") as consumer:
+        with answering(topic), self._consumer(group="headwater-watermarks") as consumer:
             metadata = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
             if metadata.error is not None:
-                raise _translate(KafkaException(metadata.error), topic)
+                raise KafkaException(metadata.error)
             return {
                 p: Watermarks(*consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=_TIMEOUT_S))
                 for p in sorted(metadata.partitions)
@@ -80,8 +84,11 @@ class KafkaLog:
         if start < end:
             with self._consumer(group="headwater-ranges", **{"enable.partition.eof": True}) as consumer:
                 consumer.assign([TopicPartition(topic, partition, start)])
-                while not buffer.read_to(end, consumer.consume(_CONSUME, timeout=1.0)):
-                    pass
+                silent_since = time.monotonic()
+                while not buffer.read_to(end, messages := consumer.consume(_CONSUME, timeout=1.0)):
+                    silent_since = time.monotonic() if messages else silent_since
+                    if time.monotonic() - silent_since > _SILENCE_S:
+                        raise Retry(f"Kafka sends nothing of {topic}[{partition}]. Look at `headwater status`.")
         return buffer.batch(to_offset)
 
     @contextmanager
@@ -300,8 +307,26 @@ def _text(value: str | bytes | None) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
 
 
-def _translate(error: KafkaException, topic: str) -> Exception:
+_AWAY = {
+    KafkaError._TRANSPORT,  # noqa: SLF001 - the client's own codes have no other names
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+}
+
+
+@contextmanager
+def answering(topic: str) -> Iterator[None]:
+    """Errors of Kafka as errors of ours: no such topic is a matter of settings, everything else may pass."""
+    try:
+        yield
+    except KafkaException as error:
+        raise _translate(error, topic) from error
+
+
+def _translate(error: KafkaException, topic: str) -> HeadwaterError:
     cause = error.args[0]
     if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return FixSettings(f"Kafka has no topic {topic}. Run `headwater topics` to create the topics.", topic=topic)
+    if cause.code() in _AWAY:
+        return Retry("Kafka does not answer. Start the stack with `headwater up`; `headwater status` shows what runs.")
     return Retry(f"Kafka did not answer for {topic}: {cause.str()}. Look at `headwater status`.", topic=topic)

@@ -15,25 +15,27 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from headwater.adapters.kafka import ANSWER_S, QUIET, answering
 from headwater.contracts.topics import Topic
-from headwater.errors import FixSettings, Retry
+from headwater.errors import FixSettings
 from headwater.ports import TopicChange
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 10.0
 
 
 class KafkaTopics:
     """A cluster, by its bootstrap address."""
 
     def __init__(self, bootstrap: str, replication: int = 1) -> None:
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
         self._replication = replication
 
     def ensure(self, topic: Topic) -> TopicChange:
         """Create the topic, or add partitions and set what differs. Raises `FixSettings` when it has too many."""
-        if self._create(topic):
-            return TopicChange(topic.name, "created", f"{topic.partitions} partitions")
-        changes = [*self._add_partitions(topic), *self._alter(topic)]
+        with answering(topic.name):
+            if self._create(topic):
+                return TopicChange(topic.name, "created", f"{topic.partitions} partitions")
+            changes = [*self._add_partitions(topic), *self._alter(topic)]
         return TopicChange(topic.name, "changed" if changes else "unchanged", ", ".join(changes))
 
     def _create(self, topic: Topic) -> bool:
@@ -41,9 +43,9 @@ class KafkaTopics:
         try:
             _wait(self._admin.create_topics([new], request_timeout=_TIMEOUT_S)[topic.name])
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return False
-            raise _away(topic, error) from error
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+            return False
         return True
 
     def _add_partitions(self, topic: Topic) -> list[str]:
@@ -57,32 +59,22 @@ class KafkaTopics:
         if present == topic.partitions:
             return []
         more = NewPartitions(topic.name, topic.partitions)
-        try:
-            _wait(self._admin.create_partitions([more], request_timeout=_TIMEOUT_S)[topic.name])
-        except KafkaException as error:
-            raise _away(topic, error) from error
+        _wait(self._admin.create_partitions([more], request_timeout=_TIMEOUT_S)[topic.name])
         return [f"{present} → {topic.partitions} partitions"]
 
     def _alter(self, topic: Topic) -> list[str]:
         resource = ConfigResource(ResourceType.TOPIC, topic.name)
-        try:
-            present = _wait(self._admin.describe_configs([resource], request_timeout=_TIMEOUT_S)[resource])
-            differing = {k: v for k, v in topic.config.items() if k not in present or present[k].value != v}
-            if differing:
-                entries = [
-                    ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-                    for name, value in differing.items()
-                ]
-                change = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
-                _wait(self._admin.incremental_alter_configs([change], request_timeout=_TIMEOUT_S)[change])
-        except KafkaException as error:
-            raise _away(topic, error) from error
+        present = _wait(self._admin.describe_configs([resource], request_timeout=_TIMEOUT_S)[resource])
+        differing = {k: v for k, v in topic.config.items() if k not in present or present[k].value != v}
+        if differing:
+            entries = [
+                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                for name, value in differing.items()
+            ]
+            change = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
+            _wait(self._admin.incremental_alter_configs([change], request_timeout=_TIMEOUT_S)[change])
         return [f"{name} = {value}" for name, value in differing.items()]
 
 
 def _wait(future: Any) -> Any:
-    return future.result(_TIMEOUT_S)
-
-
-def _away(topic: Topic, error: KafkaException) -> Retry:
-    return Retry(f"Kafka did not set up {topic.name}: {error.args[0].str()}. Look at `headwater status`.")
+    return future.result(ANSWER_S)

@@ -26,6 +26,8 @@ for module in (demo, stack, run, pipeline, query, events):
 def main() -> None:
     """Run the command; errors of ours become one message on stderr and their exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for noisy in ("urllib3", "clickhouse_connect"):  # what they warn of comes as an error of ours
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     try:
         app()
     except HeadwaterError as error:
