@@ -20,7 +20,6 @@ from headwater.errors import Stop
 from headwater.ports import Clock, Database
 
 _MAX_GENERATIONS = 8
-_MAX_PLAN_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,12 +62,6 @@ class Stream:
             Field(name, _column(info.metadata), info.is_required(), info.description or "", (info.examples or [""])[0])
             for name, info in self.model.model_fields.items()
         )
-
-    @cached_property
-    def content_hash(self) -> str:
-        """SHA-256 over names, types and requirements: changes when the contract does."""
-        text = repr([(f.name, f.column, f.required) for f in self.fields])
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _column(metadata: list[Any]) -> Column:

@@ -116,7 +116,6 @@ def _number(lowest: float, highest: float) -> Any:
 
 
 EventId = Annotated[UUID, Column(Kind.UUID, "UUID"), BeforeValidator(_uuid)]
-OptionalId = Annotated[UUID | None, Column(Kind.UUID, "Nullable(UUID)"), BeforeValidator(_uuid)]
 EventTime = Annotated[datetime, Column(Kind.TIME, "DateTime64(6, 'UTC')"), BeforeValidator(_time)]
 Text = Annotated[str, Column(Kind.TEXT, "String"), BeforeValidator(_text)]
 Label = Annotated[str, Column(Kind.TEXT, "LowCardinality(String)"), BeforeValidator(_text)]

@@ -1,0 +1,133 @@
+"""The pipeline by hand: every command on a real broker and the real engine, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headwater.adapters.clickhouse import ClickHouse
+from headwater.app.generate import write_files
+from headwater.core.generator.blocks import DEFAULT_START, Spec
+from tests.support.compare import assert_warehouse_equals
+from tests.support.front import Front
+from tests.support.kafka import Broker
+from tests.support.oracle import read_folder, read_folders
+
+pytestmark = pytest.mark.stack
+
+_NO_SHIFT = timedelta(0)
+HEADWATER = str(Path(sys.executable).with_name("headwater"))
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A shell whose environment names the parts."""
+
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run a command to its end; returns what it printed."""
+        done = subprocess.run(
+            [HEADWATER, *arguments], capture_output=True, text=True, env=self.environment, check=False, timeout=120
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command that runs on."""
+        return subprocess.Popen(
+            [HEADWATER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment
+        )
+
+
+@pytest.fixture
+def shell(short_folder: Path, tmp_path: Path) -> Iterator[Shell]:
+    """Parts of this test's own, so that nothing is in Kafka or ClickHouse yet."""
+    with Front.start(short_folder / "ch") as front, Broker.start(short_folder / "k") as broker:
+        yield Shell(
+            {
+                **os.environ,
+                "HEADWATER_HOME": str(tmp_path / "home"),
+                "HEADWATER_CLICKHOUSE_URL": front.owner_url,
+                "HEADWATER_CLICKHOUSE_WRITER_URL": front.writer_url,
+                "HEADWATER_CLICKHOUSE_READER_URL": front.reader_url,
+                "HEADWATER_KAFKA_BOOTSTRAP": broker.bootstrap,
+                "COLUMNS": "200",
+            }
+        )
+
+
+def _events(folder: Path, seed: int) -> list[str]:
+    write_files(Spec(300, seed, DEFAULT_START, 2.0), folder, lambda _written: None)
+    return [str(path) for path in sorted(folder.glob("*.jsonl"))]
+
+
+def test_the_whole_pipeline_by_hand_and_a_consumer_that_runs_on(shell: Shell, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert "applied 0001_databases" in shell.run("migrate")
+    assert "up to date" in shell.run("migrate")
+    assert shell.run("topics").count("created") == 4
+    assert shell.run("topics").count("unchanged") == 4
+
+    files = _events(one, seed=5)
+    assert shell.run("load", *files).count("300") == 4
+    assert shell.run("load", *files).count("loaded before") == 4
+    shell.run("load", "--again", files[0])
+    assert "600" in shell.run("consume", "--drain", "--stream", "browser")
+    shell.run("consume", "--drain")
+    assert "300" in shell.run("build")
+    assert json.loads(shell.run("check", "--json"))[0]["passed"]
+    warehouse = ClickHouse(shell.environment["HEADWATER_CLICKHOUSE_READER_URL"])
+    assert_warehouse_equals(read_folder(one), warehouse)
+
+    consumer = shell.start("consume")
+    shell.run("load", *_events(two, seed=6))
+    deadline = time.monotonic() + 60
+    while _staged(shell) < 600 + 300:
+        assert consumer.poll() is None, consumer.communicate()[0]
+        assert time.monotonic() < deadline, shell.run("summary")
+    consumer.send_signal(signal.SIGTERM)
+    printed, _ = consumer.communicate(timeout=60)
+    assert consumer.returncode == 0, printed
+    assert "staged" in printed
+
+    shell.run("build", "--grace-minutes", "0")
+    assert_warehouse_equals(read_folders([(one, _NO_SHIFT), (two, _NO_SHIFT)]), warehouse)
+    warehouse.close()
+    proof = shell.run("verify")
+    assert "I1 conservation of browser: 900 messages = 900 rows" in proof
+    assert "FAIL" not in proof
+    assert "0 rows" in shell.run("sql", "SELECT * FROM ops.dead_letters")
+    assert "refused the login or the right" in shell.run("sql", "DROP TABLE analytics.fact_events", code=2)
+
+
+def _staged(shell: Shell) -> int:
+    """Least staged rows over the streams, browser counted with its repeats."""
+    found: dict[str, Any] = json.loads(shell.run("summary", "--json"))
+    staged: dict[str, int] = {row["stream"]: row["staged"] for row in found["streams"]}
+    return min(staged["browser"], *(staged[name] + 300 for name in ("device", "geo", "location")))
+
+
+def test_a_check_that_fails_ends_with_its_help_and_exit_code_1(shell: Shell, tmp_path: Path) -> None:
+    shell.run("migrate")
+    shell.run("topics")
+    shell.run("load", *_events(tmp_path / "one", seed=5))
+    shell.run("consume", "--drain")
+    shell.run("build", "--grace-minutes", "0")
+    shell.run(
+        "sql", "--user", "writer", "INSERT INTO analytics.fact_events SELECT * FROM analytics.fact_events LIMIT 1"
+    )
+    said = shell.run("check", "--kind", "duplicates", code=1)
+    assert "facts_stand_once" in said
+    assert "Numbers of that day are too high" in said
