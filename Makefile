@@ -60,6 +60,22 @@ check: setup-dev ## Lint, types, layers and unit tests, in under two minutes
 test-long: setup-dev ## Chaos, soak and large fuzzing
 	@$(BIN)/python -m pytest -q -m long --timeout 7200
 
+.PHONY: bench-load
+bench-load: setup-dev ## Lines per CPU-second of the loader, against a bare loop of produce()
+	@$(BIN)/python -m bench.load bench
+
+.PHONY: bench-fresh
+bench-fresh: setup-dev ## How soon events can be asked for, at what cost, at 5,000 messages a second
+	@$(BIN)/python -m bench.freshness
+
+.PHONY: chaos
+chaos: setup-dev ## Kill, freeze and cut off the parts of ingestion, over 200 times (CHAOS_SEED, CHAOS_FAULTS, CHAOS_ONLY)
+	@$(BIN)/python -m pytest -q -s -m long tests/chaos --timeout 3000 -k "$(CHAOS_ONLY)"
+
+.PHONY: bench-ingest
+bench-ingest: setup-dev ## Ingestion per CPU-second, against the limit and against what people write
+	@$(BIN)/python -m bench.ingest
+
 .PHONY: format
 format: setup-dev ## Format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -150,7 +150,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + toIntervalDay(90)
-SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192, merge_selector_base = 20;
 
 CREATE TABLE analytics.events_device_raw
 (
@@ -176,7 +176,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + toIntervalDay(90)
-SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192, merge_selector_base = 20;
 
 CREATE TABLE analytics.events_geo_raw
 (
@@ -201,7 +201,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + toIntervalDay(90)
-SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192, merge_selector_base = 20;
 
 CREATE TABLE analytics.events_location_raw
 (
@@ -228,7 +228,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + toIntervalDay(90)
-SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192, merge_selector_base = 20;
 
 CREATE TABLE analytics.fact_events
 (
@@ -274,67 +274,6 @@ PARTITION BY toDate(event_timestamp)
 ORDER BY (toStartOfHour(event_timestamp), event_id)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
-CREATE MATERIALIZED VIEW ops.browser_check TO ops.browser_checked
-(
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `x` Tuple(
-        event_id Nullable(UUID),
-        event_timestamp Nullable(String),
-        event_type Nullable(String),
-        click_id Nullable(UUID),
-        browser_name Nullable(String),
-        browser_language Nullable(String),
-        browser_user_agent Nullable(String)),
-    `usual` UInt8,
-    `names` Array(String),
-    `given` Array(String)
-)
-AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.event_timestamp)) + isNotNull(x.event_type)) + isNotNull(x.click_id)) + isNotNull(x.browser_name)) + isNotNull(x.browser_language)) + isNotNull(x.browser_user_agent))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND ((length(x.event_timestamp) >= 19) AND (length(x.event_timestamp) <= 26)) AND (length(x.event_timestamp) != 20) AND startsWith(toString(toDateTime64OrNull(x.event_timestamp, 6, 'UTC')), x.event_timestamp) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') >= toDateTime64('2000-01-01 00:00:00', 6, 'UTC')) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')) AND (toDateTime64OrNull(x.event_timestamp, 6, 'UTC') <= (kafka_time + toIntervalDay(1))) AND (x.event_type != '') AND isNotNull(x.click_id), 0) AS usual,
-    if(usual, [], JSONExtractKeys(raw)) AS names,
-    if(usual, [], [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'event_timestamp'), JSONExtractRaw(raw, 'event_type'), JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'browser_name'), JSONExtractRaw(raw, 'browser_language'), JSONExtractRaw(raw, 'browser_user_agent')]) AS given
-FROM ops.browser_parsed;
-
-CREATE TABLE ops.browser_checked
-(
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `x` Tuple(
-        event_id Nullable(UUID),
-        event_timestamp Nullable(String),
-        event_type Nullable(String),
-        click_id Nullable(UUID),
-        browser_name Nullable(String),
-        browser_language Nullable(String),
-        browser_user_agent Nullable(String)),
-    `usual` UInt8,
-    `names` Array(String),
-    `given` Array(String)
-)
-ENGINE = `Null`;
-
 CREATE MATERIALIZED VIEW ops.browser_judge TO ops.browser_judged
 (
     `raw` String,
@@ -347,19 +286,17 @@ CREATE MATERIALIZED VIEW ops.browser_judge TO ops.browser_judged
     `origin_line` UInt64,
     `event_id` UUID,
     `event_timestamp` DateTime64(6, 'UTC'),
-    `event_type` String,
+    `event_type` LowCardinality(String),
     `click_id` UUID,
-    `browser_name` String,
-    `browser_language` String,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
     `browser_user_agent` String,
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
-AS WITH
-    if(usual, ('', '', ''), multiIf(length(raw) > 1000000, ('too_large', '', 'over 1000000 bytes'), empty(names) AND (NOT isValidJSON(raw)), ('invalid_json', '', 'not one JSON value in UTF-8'), empty(names) AND (JSONType(raw) != 'Object'), ('not_an_object', '', 'not a JSON object'), has(names, 'headwater_heartbeat'), ('heartbeat', '', ''), ((given[1]) IN ('', 'null', '""')), ('missing_field', 'event_id', 'absent, null or empty'), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^"')), ('wrong_type', 'event_id', concat('expected a UUID, got ', transform(substring(given[1], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'event_id', 'expected a UUID, got other text'), ((given[2]) IN ('', 'null', '""')), ('missing_field', 'event_timestamp', 'absent, null or empty'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT match(given[2], '^"')), ('wrong_type', 'event_timestamp', concat('expected a time, got ', transform(substring(given[2], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull(NOT match(x.event_timestamp, '^(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)$'), 1), ('wrong_type', 'event_timestamp', 'expected a time like 2026-01-31 23:59:59.123456'), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull(NOT ((substring(x.event_timestamp, 1, 4) >= '1970') AND (substring(x.event_timestamp, 1, 4) < '2299')), 1), ('implausible_time', 'event_timestamp', 'the year is not between 1970 and 2298'), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull(NOT startsWith(toString(toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8)), 6, 'UTC')), concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8))), 1), ('wrong_type', 'event_timestamp', 'the month has no such day'), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull((toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0))) < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 1), ('implausible_time', 'event_timestamp', 'before 2000-01-01'), (NOT ((given[2]) IN ('', 'null', '""'))) AND ifNull((toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0))) > (kafka_time + toIntervalDay(1)), 1), ('implausible_time', 'event_timestamp', 'more than a day after the message'), ((given[3]) IN ('', 'null', '""')), ('missing_field', 'event_type', 'absent, null or empty'), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT match(given[3], '^"')), ('wrong_type', 'event_type', concat('expected a string, got ', transform(substring(given[3], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ((given[4]) IN ('', 'null', '""')), ('missing_field', 'click_id', 'absent, null or empty'), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^"')), ('wrong_type', 'click_id', concat('expected a UUID, got ', transform(substring(given[4], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'click_id', 'expected a UUID, got other text'), (NOT ((given[5]) IN ('', 'null', '""'))) AND (NOT match(given[5], '^"')), ('wrong_type', 'browser_name', concat('expected a string, got ', transform(substring(given[5], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[6]) IN ('', 'null', '""'))) AND (NOT match(given[6], '^"')), ('wrong_type', 'browser_language', concat('expected a string, got ', transform(substring(given[6], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[7]) IN ('', 'null', '""'))) AND (NOT match(given[7], '^"')), ('wrong_type', 'browser_user_agent', concat('expected a string, got ', transform(substring(given[7], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ('', '', ''))) AS judged
-SELECT
+AS SELECT
     raw,
     epoch,
     partition,
@@ -369,17 +306,58 @@ SELECT
     origin,
     origin_line,
     ifNull(x.event_id, toUUID('00000000-0000-0000-0000-000000000000')) AS event_id,
-    ifNull(if(usual, toDateTime64OrNull(x.event_timestamp, 6, 'UTC'), toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0))), toDateTime64(0, 6, 'UTC')) AS event_timestamp,
+    ifNull(event_timestamp_moment, toDateTime64(0, 6, 'UTC')) AS event_timestamp,
     ifNull(x.event_type, '') AS event_type,
     ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
     ifNull(x.browser_name, '') AS browser_name,
     ifNull(x.browser_language, '') AS browser_language,
     ifNull(x.browser_user_agent, '') AS browser_user_agent,
-    if(usual, 0, length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), names)))) AS unknown_fields,
-    judged.1 AS verdict,
-    judged.2 AS field,
-    judged.3 AS detail
-FROM ops.browser_checked;
+    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), names))) AS unknown_fields,
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 10, '', ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a time', 'a string', 'a UUID', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+FROM
+(
+    SELECT
+        *,
+        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+    FROM
+    (
+        SELECT
+            *,
+            arrayFirstIndex(f -> (f != 0), faults) AS which
+        FROM
+        (
+            SELECT
+                *,
+                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 1, 1, 1, 0, 0, 0], ['"', '"', '"', '"', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), multiIf(ifNull(NOT match(x.event_timestamp, '^(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)$'), 1), 4, ifNull(NOT ((substring(x.event_timestamp, 1, 4) >= '1970') AND (substring(x.event_timestamp, 1, 4) < '2299')), 1), 5, ifNull(NOT startsWith(toString(toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8)), 6, 'UTC')), concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8))), 1), 6, ifNull(event_timestamp_moment < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 1), 7, ifNull(event_timestamp_moment > (kafka_time + toIntervalDay(1)), 1), 8, 0), 0, if(match(given[4], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0]) AS faults
+            FROM
+            (
+                SELECT
+                    *,
+                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins,
+                    toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0)) AS event_timestamp_moment
+                FROM
+                (
+                    SELECT
+                        raw,
+                        epoch,
+                        partition,
+                        offset,
+                        kafka_time,
+                        ingested_at,
+                        origin,
+                        origin_line,
+                        x,
+                        JSONExtractKeys(raw) AS names,
+                        [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'event_timestamp'), JSONExtractRaw(raw, 'event_type'), JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'browser_name'), JSONExtractRaw(raw, 'browser_language'), JSONExtractRaw(raw, 'browser_user_agent')] AS given
+                    FROM ops.browser_parsed
+                    WHERE NOT usual
+                )
+            )
+        )
+    )
+);
 
 CREATE TABLE ops.browser_judged
 (
@@ -404,6 +382,45 @@ CREATE TABLE ops.browser_judged
     `detail` String
 )
 ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.browser_judged_to_staging TO analytics.events_browser_raw
+(
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
+    `browser_user_agent` String,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    event_id,
+    event_timestamp,
+    event_type,
+    click_id,
+    browser_name,
+    browser_language,
+    browser_user_agent,
+    unknown_fields,
+    'browser_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.browser_judged
+WHERE verdict = '';
 
 CREATE TABLE ops.browser_landing
 (
@@ -431,13 +448,13 @@ CREATE MATERIALIZED VIEW ops.browser_parse TO ops.browser_parsed
     `x` Tuple(
         event_id Nullable(UUID),
         event_timestamp Nullable(String),
-        event_type Nullable(String),
+        event_type LowCardinality(Nullable(String)),
         click_id Nullable(UUID),
-        browser_name Nullable(String),
-        browser_language Nullable(String),
+        browser_name LowCardinality(Nullable(String)),
+        browser_language LowCardinality(Nullable(String)),
         browser_user_agent Nullable(String)),
-    `colons` UInt64,
-    `strings` UInt64
+    `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+    `usual` UInt8
 )
 AS SELECT
     raw,
@@ -448,10 +465,26 @@ AS SELECT
     ingested_at,
     origin,
     origin_line,
-    JSONExtract(raw, 'Tuple(event_id Nullable(UUID), event_timestamp Nullable(String), event_type Nullable(String), click_id Nullable(UUID), browser_name Nullable(String), browser_language Nullable(String), browser_user_agent Nullable(String))') AS x,
-    countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
-FROM ops.browser_landing;
+    x,
+    event_timestamp_at,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.event_timestamp)) + isNotNull(x.event_type)) + isNotNull(x.click_id)) + isNotNull(x.browser_name)) + isNotNull(x.browser_language)) + isNotNull(x.browser_user_agent))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND ((length(x.event_timestamp) >= 19) AND (length(x.event_timestamp) <= 26)) AND (length(x.event_timestamp) != 20) AND startsWith(toString(event_timestamp_at), x.event_timestamp) AND (event_timestamp_at >= toDateTime64('2000-01-01 00:00:00', 6, 'UTC')) AND (event_timestamp_at < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')) AND (event_timestamp_at <= (kafka_time + toIntervalDay(1))) AND (x.event_type != '') AND isNotNull(x.click_id), 0) AS usual
+FROM
+(
+    SELECT
+        raw,
+        epoch,
+        partition,
+        offset,
+        kafka_time,
+        ingested_at,
+        origin,
+        origin_line,
+        JSONExtract(raw, 'Tuple(event_id Nullable(UUID), event_timestamp Nullable(String), event_type LowCardinality(Nullable(String)), click_id Nullable(UUID), browser_name LowCardinality(Nullable(String)), browser_language LowCardinality(Nullable(String)), browser_user_agent Nullable(String))') AS x,
+        toDateTime64OrNull(x.event_timestamp, 6, 'UTC') AS event_timestamp_at,
+        countSubstrings(raw, '":') AS colons,
+        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+    FROM ops.browser_landing
+);
 
 CREATE TABLE ops.browser_parsed
 (
@@ -466,13 +499,13 @@ CREATE TABLE ops.browser_parsed
     `x` Tuple(
         event_id Nullable(UUID),
         event_timestamp Nullable(String),
-        event_type Nullable(String),
+        event_type LowCardinality(Nullable(String)),
         click_id Nullable(UUID),
-        browser_name Nullable(String),
-        browser_language Nullable(String),
+        browser_name LowCardinality(Nullable(String)),
+        browser_language LowCardinality(Nullable(String)),
         browser_user_agent Nullable(String)),
-    `colons` UInt64,
-    `strings` UInt64
+    `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+    `usual` UInt8
 )
 ENGINE = `Null`;
 
@@ -538,7 +571,7 @@ AS SELECT
 FROM ops.browser_judged
 WHERE verdict = 'heartbeat';
 
-CREATE MATERIALIZED VIEW ops.browser_to_staging TO analytics.events_browser_raw
+CREATE MATERIALIZED VIEW ops.browser_usual_to_staging TO analytics.events_browser_raw
 (
     `event_id` UUID,
     `event_timestamp` DateTime64(6, 'UTC'),
@@ -558,14 +591,14 @@ CREATE MATERIALIZED VIEW ops.browser_to_staging TO analytics.events_browser_raw
     `origin_line` UInt64
 )
 AS SELECT
-    event_id,
-    event_timestamp,
-    event_type,
-    click_id,
-    browser_name,
-    browser_language,
-    browser_user_agent,
-    unknown_fields,
+    assumeNotNull(x.event_id) AS event_id,
+    assumeNotNull(event_timestamp_at) AS event_timestamp,
+    assumeNotNull(x.event_type) AS event_type,
+    assumeNotNull(x.click_id) AS click_id,
+    assumeNotNull(x.browser_name) AS browser_name,
+    assumeNotNull(x.browser_language) AS browser_language,
+    assumeNotNull(x.browser_user_agent) AS browser_user_agent,
+    toUInt32(0) AS unknown_fields,
     'browser_events' AS topic,
     epoch,
     partition,
@@ -574,8 +607,8 @@ AS SELECT
     ingested_at,
     origin,
     origin_line
-FROM ops.browser_judged
-WHERE verdict = '';
+FROM ops.browser_parsed
+WHERE usual;
 
 CREATE TABLE ops.claims
 (
@@ -593,6 +626,20 @@ CREATE TABLE ops.claims
 )
 ENGINE = MergeTree
 ORDER BY (topic, epoch, partition, from_offset, generation)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.consumer_errors
+(
+    `stream` LowCardinality(String),
+    `member` String COMMENT 'Host and process of the consumer',
+    `consequence` LowCardinality(String) COMMENT 'What follows: retry, fix_settings, stop or unexpected',
+    `message` String,
+    `happened_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(happened_at)
+ORDER BY (stream, happened_at)
+TTL toDateTime(happened_at) + toIntervalDay(30)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE TABLE ops.dead_letters
@@ -627,69 +674,6 @@ ENGINE = MergeTree
 ORDER BY name
 SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 8192;
 
-CREATE MATERIALIZED VIEW ops.device_check TO ops.device_checked
-(
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `x` Tuple(
-        click_id Nullable(UUID),
-        os Nullable(String),
-        os_name Nullable(String),
-        os_timezone Nullable(String),
-        device_type Nullable(String),
-        device_is_mobile Nullable(Bool),
-        user_custom_id Nullable(String),
-        user_domain_id Nullable(UUID)),
-    `usual` UInt8,
-    `names` Array(String),
-    `given` Array(String)
-)
-AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((((colons - strings) - isNotNull(x.device_is_mobile)) + isNotNull(x.click_id)) + isNotNull(x.os)) + isNotNull(x.os_name)) + isNotNull(x.os_timezone)) + isNotNull(x.device_type)) + isNotNull(x.device_is_mobile)) + isNotNull(x.user_custom_id)) + isNotNull(x.user_domain_id))) AND (multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) = isNotNull(x.device_is_mobile)) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND ((((colons - strings) - isNotNull(x.device_is_mobile)) = 0) OR ((((colons - strings) - isNotNull(x.device_is_mobile)) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), JSONExtractKeys(raw)))) AND isNotNull(x.click_id) AND isNotNull(x.user_domain_id), 0) AS usual,
-    if(usual, [], JSONExtractKeys(raw)) AS names,
-    if(usual, [], [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'os'), JSONExtractRaw(raw, 'os_name'), JSONExtractRaw(raw, 'os_timezone'), JSONExtractRaw(raw, 'device_type'), JSONExtractRaw(raw, 'device_is_mobile'), JSONExtractRaw(raw, 'user_custom_id'), JSONExtractRaw(raw, 'user_domain_id')]) AS given
-FROM ops.device_parsed;
-
-CREATE TABLE ops.device_checked
-(
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `x` Tuple(
-        click_id Nullable(UUID),
-        os Nullable(String),
-        os_name Nullable(String),
-        os_timezone Nullable(String),
-        device_type Nullable(String),
-        device_is_mobile Nullable(Bool),
-        user_custom_id Nullable(String),
-        user_domain_id Nullable(UUID)),
-    `usual` UInt8,
-    `names` Array(String),
-    `given` Array(String)
-)
-ENGINE = `Null`;
-
 CREATE MATERIALIZED VIEW ops.device_judge TO ops.device_judged
 (
     `raw` String,
@@ -701,10 +685,10 @@ CREATE MATERIALIZED VIEW ops.device_judge TO ops.device_judged
     `origin` LowCardinality(String),
     `origin_line` UInt64,
     `click_id` UUID,
-    `os` String,
-    `os_name` String,
-    `os_timezone` String,
-    `device_type` String,
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
     `device_is_mobile` Nullable(Bool),
     `user_custom_id` String,
     `user_domain_id` UUID,
@@ -713,9 +697,7 @@ CREATE MATERIALIZED VIEW ops.device_judge TO ops.device_judged
     `field` String,
     `detail` String
 )
-AS WITH
-    if(usual, ('', '', ''), multiIf(length(raw) > 1000000, ('too_large', '', 'over 1000000 bytes'), empty(names) AND (NOT isValidJSON(raw)), ('invalid_json', '', 'not one JSON value in UTF-8'), empty(names) AND (JSONType(raw) != 'Object'), ('not_an_object', '', 'not a JSON object'), has(names, 'headwater_heartbeat'), ('heartbeat', '', ''), ((given[1]) IN ('', 'null', '""')), ('missing_field', 'click_id', 'absent, null or empty'), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^"')), ('wrong_type', 'click_id', concat('expected a UUID, got ', transform(substring(given[1], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'click_id', 'expected a UUID, got other text'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT match(given[2], '^"')), ('wrong_type', 'os', concat('expected a string, got ', transform(substring(given[2], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT match(given[3], '^"')), ('wrong_type', 'os_name', concat('expected a string, got ', transform(substring(given[3], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^"')), ('wrong_type', 'os_timezone', concat('expected a string, got ', transform(substring(given[4], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[5]) IN ('', 'null', '""'))) AND (NOT match(given[5], '^"')), ('wrong_type', 'device_type', concat('expected a string, got ', transform(substring(given[5], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[6]) IN ('', 'null', '""'))) AND (NOT match(given[6], '^[tf]')), ('wrong_type', 'device_is_mobile', concat('expected true or false, got ', transform(substring(given[6], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[7]) IN ('', 'null', '""'))) AND (NOT match(given[7], '^"')), ('wrong_type', 'user_custom_id', concat('expected a string, got ', transform(substring(given[7], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ((given[8]) IN ('', 'null', '""')), ('missing_field', 'user_domain_id', 'absent, null or empty'), (NOT ((given[8]) IN ('', 'null', '""'))) AND (NOT match(given[8], '^"')), ('wrong_type', 'user_domain_id', concat('expected a UUID, got ', transform(substring(given[8], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[8]) IN ('', 'null', '""'))) AND (NOT match(given[8], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'user_domain_id', 'expected a UUID, got other text'), ('', '', ''))) AS judged
-SELECT
+AS SELECT
     raw,
     epoch,
     partition,
@@ -729,14 +711,54 @@ SELECT
     ifNull(x.os_name, '') AS os_name,
     ifNull(x.os_timezone, '') AS os_timezone,
     ifNull(x.device_type, '') AS device_type,
-    if(usual, x.device_is_mobile, multiIf((given[6]) = 'true', true, (given[6]) = 'false', false, NULL)) AS device_is_mobile,
+    multiIf((given[6]) = 'true', true, (given[6]) = 'false', false, NULL) AS device_is_mobile,
     ifNull(x.user_custom_id, '') AS user_custom_id,
     ifNull(x.user_domain_id, toUUID('00000000-0000-0000-0000-000000000000')) AS user_domain_id,
-    if(usual, 0, length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), names)))) AS unknown_fields,
-    judged.1 AS verdict,
-    judged.2 AS field,
-    judged.3 AS detail
-FROM ops.device_checked;
+    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), names))) AS unknown_fields,
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 10, '', ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'true or false', 'a string', 'a UUID'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+FROM
+(
+    SELECT
+        *,
+        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+    FROM
+    (
+        SELECT
+            *,
+            arrayFirstIndex(f -> (f != 0), faults) AS which
+        FROM
+        (
+            SELECT
+                *,
+                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 0, 0, 0, 0, 0, 0, 1], ['"', '"', '"', '"', '"', 'tf', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0, 0, 0, 0, if(match(given[8], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3)]) AS faults
+            FROM
+            (
+                SELECT
+                    *,
+                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins
+                FROM
+                (
+                    SELECT
+                        raw,
+                        epoch,
+                        partition,
+                        offset,
+                        kafka_time,
+                        ingested_at,
+                        origin,
+                        origin_line,
+                        x,
+                        JSONExtractKeys(raw) AS names,
+                        [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'os'), JSONExtractRaw(raw, 'os_name'), JSONExtractRaw(raw, 'os_timezone'), JSONExtractRaw(raw, 'device_type'), JSONExtractRaw(raw, 'device_is_mobile'), JSONExtractRaw(raw, 'user_custom_id'), JSONExtractRaw(raw, 'user_domain_id')] AS given
+                    FROM ops.device_parsed
+                    WHERE NOT usual
+                )
+            )
+        )
+    )
+);
 
 CREATE TABLE ops.device_judged
 (
@@ -763,6 +785,47 @@ CREATE TABLE ops.device_judged
 )
 ENGINE = `Null`;
 
+CREATE MATERIALIZED VIEW ops.device_judged_to_staging TO analytics.events_device_raw
+(
+    `click_id` UUID,
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String,
+    `user_domain_id` UUID,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    click_id,
+    os,
+    os_name,
+    os_timezone,
+    device_type,
+    device_is_mobile,
+    user_custom_id,
+    user_domain_id,
+    unknown_fields,
+    'device_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.device_judged
+WHERE verdict = '';
+
 CREATE TABLE ops.device_landing
 (
     `raw` String,
@@ -788,15 +851,14 @@ CREATE MATERIALIZED VIEW ops.device_parse TO ops.device_parsed
     `origin_line` UInt64,
     `x` Tuple(
         click_id Nullable(UUID),
-        os Nullable(String),
-        os_name Nullable(String),
-        os_timezone Nullable(String),
-        device_type Nullable(String),
+        os LowCardinality(Nullable(String)),
+        os_name LowCardinality(Nullable(String)),
+        os_timezone LowCardinality(Nullable(String)),
+        device_type LowCardinality(Nullable(String)),
         device_is_mobile Nullable(Bool),
         user_custom_id Nullable(String),
         user_domain_id Nullable(UUID)),
-    `colons` UInt64,
-    `strings` UInt64
+    `usual` UInt8
 )
 AS SELECT
     raw,
@@ -807,10 +869,24 @@ AS SELECT
     ingested_at,
     origin,
     origin_line,
-    JSONExtract(raw, 'Tuple(click_id Nullable(UUID), os Nullable(String), os_name Nullable(String), os_timezone Nullable(String), device_type Nullable(String), device_is_mobile Nullable(Bool), user_custom_id Nullable(String), user_domain_id Nullable(UUID))') AS x,
-    countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
-FROM ops.device_landing;
+    x,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((((colons - strings) - isNotNull(x.device_is_mobile)) + isNotNull(x.click_id)) + isNotNull(x.os)) + isNotNull(x.os_name)) + isNotNull(x.os_timezone)) + isNotNull(x.device_type)) + isNotNull(x.device_is_mobile)) + isNotNull(x.user_custom_id)) + isNotNull(x.user_domain_id))) AND (multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) = isNotNull(x.device_is_mobile)) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND ((((colons - strings) - isNotNull(x.device_is_mobile)) = 0) OR ((((colons - strings) - isNotNull(x.device_is_mobile)) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), JSONExtractKeys(raw)))) AND isNotNull(x.click_id) AND isNotNull(x.user_domain_id), 0) AS usual
+FROM
+(
+    SELECT
+        raw,
+        epoch,
+        partition,
+        offset,
+        kafka_time,
+        ingested_at,
+        origin,
+        origin_line,
+        JSONExtract(raw, 'Tuple(click_id Nullable(UUID), os LowCardinality(Nullable(String)), os_name LowCardinality(Nullable(String)), os_timezone LowCardinality(Nullable(String)), device_type LowCardinality(Nullable(String)), device_is_mobile Nullable(Bool), user_custom_id Nullable(String), user_domain_id Nullable(UUID))') AS x,
+        countSubstrings(raw, '":') AS colons,
+        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+    FROM ops.device_landing
+);
 
 CREATE TABLE ops.device_parsed
 (
@@ -824,15 +900,14 @@ CREATE TABLE ops.device_parsed
     `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
     `x` Tuple(
         click_id Nullable(UUID),
-        os Nullable(String),
-        os_name Nullable(String),
-        os_timezone Nullable(String),
-        device_type Nullable(String),
+        os LowCardinality(Nullable(String)),
+        os_name LowCardinality(Nullable(String)),
+        os_timezone LowCardinality(Nullable(String)),
+        device_type LowCardinality(Nullable(String)),
         device_is_mobile Nullable(Bool),
         user_custom_id Nullable(String),
         user_domain_id Nullable(UUID)),
-    `colons` UInt64,
-    `strings` UInt64
+    `usual` UInt8
 )
 ENGINE = `Null`;
 
@@ -898,7 +973,7 @@ AS SELECT
 FROM ops.device_judged
 WHERE verdict = 'heartbeat';
 
-CREATE MATERIALIZED VIEW ops.device_to_staging TO analytics.events_device_raw
+CREATE MATERIALIZED VIEW ops.device_usual_to_staging TO analytics.events_device_raw
 (
     `click_id` UUID,
     `os` LowCardinality(String),
@@ -919,15 +994,15 @@ CREATE MATERIALIZED VIEW ops.device_to_staging TO analytics.events_device_raw
     `origin_line` UInt64
 )
 AS SELECT
-    click_id,
-    os,
-    os_name,
-    os_timezone,
-    device_type,
-    device_is_mobile,
-    user_custom_id,
-    user_domain_id,
-    unknown_fields,
+    assumeNotNull(x.click_id) AS click_id,
+    assumeNotNull(x.os) AS os,
+    assumeNotNull(x.os_name) AS os_name,
+    assumeNotNull(x.os_timezone) AS os_timezone,
+    assumeNotNull(x.device_type) AS device_type,
+    x.device_is_mobile AS device_is_mobile,
+    assumeNotNull(x.user_custom_id) AS user_custom_id,
+    assumeNotNull(x.user_domain_id) AS user_domain_id,
+    toUInt32(0) AS unknown_fields,
     'device_events' AS topic,
     epoch,
     partition,
@@ -936,8 +1011,8 @@ AS SELECT
     ingested_at,
     origin,
     origin_line
-FROM ops.device_judged
-WHERE verdict = '';
+FROM ops.device_parsed
+WHERE usual;
 
 CREATE TABLE ops.freshness
 (
@@ -958,67 +1033,6 @@ PARTITION BY toDate(ingested_at)
 ORDER BY (topic, epoch, partition, offset)
 TTL toDateTime(ingested_at) + toIntervalDay(30)
 SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192;
-
-CREATE MATERIALIZED VIEW ops.geo_check TO ops.geo_checked
-(
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `x` Tuple(
-        click_id Nullable(UUID),
-        geo_latitude Nullable(String),
-        geo_longitude Nullable(String),
-        geo_country Nullable(String),
-        geo_timezone Nullable(String),
-        geo_region_name Nullable(String),
-        ip_address Nullable(String)),
-    `usual` UInt8,
-    `names` Array(String),
-    `given` Array(String)
-)
-AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((colons - strings) + isNotNull(x.click_id)) + isNotNull(x.geo_latitude)) + isNotNull(x.geo_longitude)) + isNotNull(x.geo_country)) + isNotNull(x.geo_timezone)) + isNotNull(x.geo_region_name)) + isNotNull(x.ip_address))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), JSONExtractKeys(raw)))) AND isNotNull(x.click_id) AND (isNull(x.geo_latitude) OR (match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_latitude) >= -90) AND (toFloat64OrZero(x.geo_latitude) <= 90)))) AND (isNull(x.geo_longitude) OR (match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_longitude) >= -180) AND (toFloat64OrZero(x.geo_longitude) <= 180)))), 0) AS usual,
-    if(usual, [], JSONExtractKeys(raw)) AS names,
-    if(usual, [], [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'geo_latitude'), JSONExtractRaw(raw, 'geo_longitude'), JSONExtractRaw(raw, 'geo_country'), JSONExtractRaw(raw, 'geo_timezone'), JSONExtractRaw(raw, 'geo_region_name'), JSONExtractRaw(raw, 'ip_address')]) AS given
-FROM ops.geo_parsed;
-
-CREATE TABLE ops.geo_checked
-(
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `x` Tuple(
-        click_id Nullable(UUID),
-        geo_latitude Nullable(String),
-        geo_longitude Nullable(String),
-        geo_country Nullable(String),
-        geo_timezone Nullable(String),
-        geo_region_name Nullable(String),
-        ip_address Nullable(String)),
-    `usual` UInt8,
-    `names` Array(String),
-    `given` Array(String)
-)
-ENGINE = `Null`;
 
 CREATE TABLE ops.geo_days
 (
@@ -1078,18 +1092,16 @@ CREATE MATERIALIZED VIEW ops.geo_judge TO ops.geo_judged
     `click_id` UUID,
     `geo_latitude` Nullable(Float64),
     `geo_longitude` Nullable(Float64),
-    `geo_country` String,
-    `geo_timezone` String,
-    `geo_region_name` String,
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
     `ip_address` String,
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
-AS WITH
-    if(usual, ('', '', ''), multiIf(length(raw) > 1000000, ('too_large', '', 'over 1000000 bytes'), empty(names) AND (NOT isValidJSON(raw)), ('invalid_json', '', 'not one JSON value in UTF-8'), empty(names) AND (JSONType(raw) != 'Object'), ('not_an_object', '', 'not a JSON object'), has(names, 'headwater_heartbeat'), ('heartbeat', '', ''), ((given[1]) IN ('', 'null', '""')), ('missing_field', 'click_id', 'absent, null or empty'), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^"')), ('wrong_type', 'click_id', concat('expected a UUID, got ', transform(substring(given[1], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'click_id', 'expected a UUID, got other text'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT match(given[2], '^["0-9-]')), ('wrong_type', 'geo_latitude', concat('expected a number, got ', transform(substring(given[2], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[2]) IN ('', 'null', '""'))) AND startsWith(given[2], '"') AND (NOT ifNull(match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_latitude)), 0)), ('wrong_type', 'geo_latitude', 'expected a number, got other text'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT ifNull((toFloat64OrNull(x.geo_latitude) >= -90) AND (toFloat64OrNull(x.geo_latitude) <= 90), 0)), ('out_of_range', 'geo_latitude', 'not between -90 and 90'), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT match(given[3], '^["0-9-]')), ('wrong_type', 'geo_longitude', concat('expected a number, got ', transform(substring(given[3], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[3]) IN ('', 'null', '""'))) AND startsWith(given[3], '"') AND (NOT ifNull(match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_longitude)), 0)), ('wrong_type', 'geo_longitude', 'expected a number, got other text'), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT ifNull((toFloat64OrNull(x.geo_longitude) >= -180) AND (toFloat64OrNull(x.geo_longitude) <= 180), 0)), ('out_of_range', 'geo_longitude', 'not between -180 and 180'), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^"')), ('wrong_type', 'geo_country', concat('expected a string, got ', transform(substring(given[4], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[5]) IN ('', 'null', '""'))) AND (NOT match(given[5], '^"')), ('wrong_type', 'geo_timezone', concat('expected a string, got ', transform(substring(given[5], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[6]) IN ('', 'null', '""'))) AND (NOT match(given[6], '^"')), ('wrong_type', 'geo_region_name', concat('expected a string, got ', transform(substring(given[6], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[7]) IN ('', 'null', '""'))) AND (NOT match(given[7], '^"')), ('wrong_type', 'ip_address', concat('expected a string, got ', transform(substring(given[7], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ('', '', ''))) AS judged
-SELECT
+AS SELECT
     raw,
     epoch,
     partition,
@@ -1105,11 +1117,51 @@ SELECT
     ifNull(x.geo_timezone, '') AS geo_timezone,
     ifNull(x.geo_region_name, '') AS geo_region_name,
     ifNull(x.ip_address, '') AS ip_address,
-    if(usual, 0, length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), names)))) AS unknown_fields,
-    judged.1 AS verdict,
-    judged.2 AS field,
-    judged.3 AS detail
-FROM ops.geo_checked;
+    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), names))) AS unknown_fields,
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 10, '', ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a number', 'a number', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', 'not between -90 and 90', 'not between -180 and 180', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+FROM
+(
+    SELECT
+        *,
+        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+    FROM
+    (
+        SELECT
+            *,
+            arrayFirstIndex(f -> (f != 0), faults) AS which
+        FROM
+        (
+            SELECT
+                *,
+                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 0, 0, 0, 0, 0, 0], ['"', '"-0123456789', '"-0123456789', '"', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), multiIf(((begins[2]) = '"') AND (NOT ifNull(match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_latitude)), 0)), 9, NOT ifNull((toFloat64OrNull(x.geo_latitude) >= -90) AND (toFloat64OrNull(x.geo_latitude) <= 90), 0), 10, 0), multiIf(((begins[3]) = '"') AND (NOT ifNull(match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_longitude)), 0)), 9, NOT ifNull((toFloat64OrNull(x.geo_longitude) >= -180) AND (toFloat64OrNull(x.geo_longitude) <= 180), 0), 10, 0), 0, 0, 0, 0]) AS faults
+            FROM
+            (
+                SELECT
+                    *,
+                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins
+                FROM
+                (
+                    SELECT
+                        raw,
+                        epoch,
+                        partition,
+                        offset,
+                        kafka_time,
+                        ingested_at,
+                        origin,
+                        origin_line,
+                        x,
+                        JSONExtractKeys(raw) AS names,
+                        [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'geo_latitude'), JSONExtractRaw(raw, 'geo_longitude'), JSONExtractRaw(raw, 'geo_country'), JSONExtractRaw(raw, 'geo_timezone'), JSONExtractRaw(raw, 'geo_region_name'), JSONExtractRaw(raw, 'ip_address')] AS given
+                    FROM ops.geo_parsed
+                    WHERE NOT usual
+                )
+            )
+        )
+    )
+);
 
 CREATE TABLE ops.geo_judged
 (
@@ -1134,6 +1186,45 @@ CREATE TABLE ops.geo_judged
     `detail` String
 )
 ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.geo_judged_to_staging TO analytics.events_geo_raw
+(
+    `click_id` UUID,
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `ip_address` String,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    click_id,
+    geo_latitude,
+    geo_longitude,
+    geo_country,
+    geo_timezone,
+    geo_region_name,
+    ip_address,
+    unknown_fields,
+    'geo_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.geo_judged
+WHERE verdict = '';
 
 CREATE TABLE ops.geo_landing
 (
@@ -1162,12 +1253,11 @@ CREATE MATERIALIZED VIEW ops.geo_parse TO ops.geo_parsed
         click_id Nullable(UUID),
         geo_latitude Nullable(String),
         geo_longitude Nullable(String),
-        geo_country Nullable(String),
-        geo_timezone Nullable(String),
-        geo_region_name Nullable(String),
+        geo_country LowCardinality(Nullable(String)),
+        geo_timezone LowCardinality(Nullable(String)),
+        geo_region_name LowCardinality(Nullable(String)),
         ip_address Nullable(String)),
-    `colons` UInt64,
-    `strings` UInt64
+    `usual` UInt8
 )
 AS SELECT
     raw,
@@ -1178,10 +1268,24 @@ AS SELECT
     ingested_at,
     origin,
     origin_line,
-    JSONExtract(raw, 'Tuple(click_id Nullable(UUID), geo_latitude Nullable(String), geo_longitude Nullable(String), geo_country Nullable(String), geo_timezone Nullable(String), geo_region_name Nullable(String), ip_address Nullable(String))') AS x,
-    countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
-FROM ops.geo_landing;
+    x,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((colons - strings) + isNotNull(x.click_id)) + isNotNull(x.geo_latitude)) + isNotNull(x.geo_longitude)) + isNotNull(x.geo_country)) + isNotNull(x.geo_timezone)) + isNotNull(x.geo_region_name)) + isNotNull(x.ip_address))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), JSONExtractKeys(raw)))) AND isNotNull(x.click_id) AND (isNull(x.geo_latitude) OR (match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_latitude) >= -90) AND (toFloat64OrZero(x.geo_latitude) <= 90)))) AND (isNull(x.geo_longitude) OR (match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_longitude) >= -180) AND (toFloat64OrZero(x.geo_longitude) <= 180)))), 0) AS usual
+FROM
+(
+    SELECT
+        raw,
+        epoch,
+        partition,
+        offset,
+        kafka_time,
+        ingested_at,
+        origin,
+        origin_line,
+        JSONExtract(raw, 'Tuple(click_id Nullable(UUID), geo_latitude Nullable(String), geo_longitude Nullable(String), geo_country LowCardinality(Nullable(String)), geo_timezone LowCardinality(Nullable(String)), geo_region_name LowCardinality(Nullable(String)), ip_address Nullable(String))') AS x,
+        countSubstrings(raw, '":') AS colons,
+        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+    FROM ops.geo_landing
+);
 
 CREATE TABLE ops.geo_parsed
 (
@@ -1197,12 +1301,11 @@ CREATE TABLE ops.geo_parsed
         click_id Nullable(UUID),
         geo_latitude Nullable(String),
         geo_longitude Nullable(String),
-        geo_country Nullable(String),
-        geo_timezone Nullable(String),
-        geo_region_name Nullable(String),
+        geo_country LowCardinality(Nullable(String)),
+        geo_timezone LowCardinality(Nullable(String)),
+        geo_region_name LowCardinality(Nullable(String)),
         ip_address Nullable(String)),
-    `colons` UInt64,
-    `strings` UInt64
+    `usual` UInt8
 )
 ENGINE = `Null`;
 
@@ -1268,7 +1371,7 @@ AS SELECT
 FROM ops.geo_judged
 WHERE verdict = 'heartbeat';
 
-CREATE MATERIALIZED VIEW ops.geo_to_staging TO analytics.events_geo_raw
+CREATE MATERIALIZED VIEW ops.geo_usual_to_staging TO analytics.events_geo_raw
 (
     `click_id` UUID,
     `geo_latitude` Nullable(Float64),
@@ -1288,14 +1391,14 @@ CREATE MATERIALIZED VIEW ops.geo_to_staging TO analytics.events_geo_raw
     `origin_line` UInt64
 )
 AS SELECT
-    click_id,
-    geo_latitude,
-    geo_longitude,
-    geo_country,
-    geo_timezone,
-    geo_region_name,
-    ip_address,
-    unknown_fields,
+    assumeNotNull(x.click_id) AS click_id,
+    toFloat64OrNull(x.geo_latitude) AS geo_latitude,
+    toFloat64OrNull(x.geo_longitude) AS geo_longitude,
+    assumeNotNull(x.geo_country) AS geo_country,
+    assumeNotNull(x.geo_timezone) AS geo_timezone,
+    assumeNotNull(x.geo_region_name) AS geo_region_name,
+    assumeNotNull(x.ip_address) AS ip_address,
+    toUInt32(0) AS unknown_fields,
     'geo_events' AS topic,
     epoch,
     partition,
@@ -1304,8 +1407,26 @@ AS SELECT
     ingested_at,
     origin,
     origin_line
-FROM ops.geo_judged
-WHERE verdict = '';
+FROM ops.geo_parsed
+WHERE usual;
+
+CREATE TABLE ops.load_progress
+(
+    `key` String COMMENT 'Path of the file',
+    `etag` String COMMENT 'Identity of its content',
+    `topic` LowCardinality(String),
+    `epoch` UUID COMMENT 'Topic id that it is sent to',
+    `variant` String COMMENT 'As in ops.loaded_objects',
+    `position` UInt64 COMMENT 'Bytes of the unpacked file that are done',
+    `lines` UInt64 COMMENT 'Lines of the file that are done, blank ones included',
+    `sent` UInt64 COMMENT 'Messages that Kafka acknowledged',
+    `rejects` UInt64 COMMENT 'Lines that were refused before Kafka',
+    `saved_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (topic, key, saved_at)
+TTL toDateTime(saved_at) + toIntervalDay(30)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE TABLE ops.loaded_objects
 (
@@ -1323,71 +1444,6 @@ ENGINE = MergeTree
 ORDER BY (topic, key, loaded_at)
 SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 8192;
 
-CREATE MATERIALIZED VIEW ops.location_check TO ops.location_checked
-(
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `x` Tuple(
-        event_id Nullable(UUID),
-        page_url Nullable(String),
-        page_url_path Nullable(String),
-        referer_url Nullable(String),
-        referer_medium Nullable(String),
-        utm_medium Nullable(String),
-        utm_source Nullable(String),
-        utm_content Nullable(String),
-        utm_campaign Nullable(String)),
-    `usual` UInt8,
-    `names` Array(String),
-    `given` Array(String)
-)
-AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.page_url)) + isNotNull(x.page_url_path)) + isNotNull(x.referer_url)) + isNotNull(x.referer_medium)) + isNotNull(x.utm_medium)) + isNotNull(x.utm_source)) + isNotNull(x.utm_content)) + isNotNull(x.utm_campaign))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND (x.page_url_path != ''), 0) AS usual,
-    if(usual, [], JSONExtractKeys(raw)) AS names,
-    if(usual, [], [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'page_url'), JSONExtractRaw(raw, 'page_url_path'), JSONExtractRaw(raw, 'referer_url'), JSONExtractRaw(raw, 'referer_medium'), JSONExtractRaw(raw, 'utm_medium'), JSONExtractRaw(raw, 'utm_source'), JSONExtractRaw(raw, 'utm_content'), JSONExtractRaw(raw, 'utm_campaign')]) AS given
-FROM ops.location_parsed;
-
-CREATE TABLE ops.location_checked
-(
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `x` Tuple(
-        event_id Nullable(UUID),
-        page_url Nullable(String),
-        page_url_path Nullable(String),
-        referer_url Nullable(String),
-        referer_medium Nullable(String),
-        utm_medium Nullable(String),
-        utm_source Nullable(String),
-        utm_content Nullable(String),
-        utm_campaign Nullable(String)),
-    `usual` UInt8,
-    `names` Array(String),
-    `given` Array(String)
-)
-ENGINE = `Null`;
-
 CREATE MATERIALIZED VIEW ops.location_judge TO ops.location_judged
 (
     `raw` String,
@@ -1402,19 +1458,17 @@ CREATE MATERIALIZED VIEW ops.location_judge TO ops.location_judged
     `page_url` String,
     `page_url_path` String,
     `referer_url` String,
-    `referer_medium` String,
-    `utm_medium` String,
-    `utm_source` String,
-    `utm_content` String,
-    `utm_campaign` String,
+    `referer_medium` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
-AS WITH
-    if(usual, ('', '', ''), multiIf(length(raw) > 1000000, ('too_large', '', 'over 1000000 bytes'), empty(names) AND (NOT isValidJSON(raw)), ('invalid_json', '', 'not one JSON value in UTF-8'), empty(names) AND (JSONType(raw) != 'Object'), ('not_an_object', '', 'not a JSON object'), has(names, 'headwater_heartbeat'), ('heartbeat', '', ''), ((given[1]) IN ('', 'null', '""')), ('missing_field', 'event_id', 'absent, null or empty'), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^"')), ('wrong_type', 'event_id', concat('expected a UUID, got ', transform(substring(given[1], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[1]) IN ('', 'null', '""'))) AND (NOT match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), ('wrong_type', 'event_id', 'expected a UUID, got other text'), (NOT ((given[2]) IN ('', 'null', '""'))) AND (NOT match(given[2], '^"')), ('wrong_type', 'page_url', concat('expected a string, got ', transform(substring(given[2], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ((given[3]) IN ('', 'null', '""')), ('missing_field', 'page_url_path', 'absent, null or empty'), (NOT ((given[3]) IN ('', 'null', '""'))) AND (NOT match(given[3], '^"')), ('wrong_type', 'page_url_path', concat('expected a string, got ', transform(substring(given[3], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[4]) IN ('', 'null', '""'))) AND (NOT match(given[4], '^"')), ('wrong_type', 'referer_url', concat('expected a string, got ', transform(substring(given[4], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[5]) IN ('', 'null', '""'))) AND (NOT match(given[5], '^"')), ('wrong_type', 'referer_medium', concat('expected a string, got ', transform(substring(given[5], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[6]) IN ('', 'null', '""'))) AND (NOT match(given[6], '^"')), ('wrong_type', 'utm_medium', concat('expected a string, got ', transform(substring(given[6], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[7]) IN ('', 'null', '""'))) AND (NOT match(given[7], '^"')), ('wrong_type', 'utm_source', concat('expected a string, got ', transform(substring(given[7], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[8]) IN ('', 'null', '""'))) AND (NOT match(given[8], '^"')), ('wrong_type', 'utm_content', concat('expected a string, got ', transform(substring(given[8], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), (NOT ((given[9]) IN ('', 'null', '""'))) AND (NOT match(given[9], '^"')), ('wrong_type', 'utm_campaign', concat('expected a string, got ', transform(substring(given[9], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'))), ('', '', ''))) AS judged
-SELECT
+AS SELECT
     raw,
     epoch,
     partition,
@@ -1432,11 +1486,51 @@ SELECT
     ifNull(x.utm_source, '') AS utm_source,
     ifNull(x.utm_content, '') AS utm_content,
     ifNull(x.utm_campaign, '') AS utm_campaign,
-    if(usual, 0, length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), names)))) AS unknown_fields,
-    judged.1 AS verdict,
-    judged.2 AS field,
-    judged.3 AS detail
-FROM ops.location_checked;
+    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), names))) AS unknown_fields,
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 10, '', ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', '', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+FROM
+(
+    SELECT
+        *,
+        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+    FROM
+    (
+        SELECT
+            *,
+            arrayFirstIndex(f -> (f != 0), faults) AS which
+        FROM
+        (
+            SELECT
+                *,
+                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 0, 1, 0, 0, 0, 0, 0, 0], ['"', '"', '"', '"', '"', '"', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0, 0, 0, 0, 0, 0]) AS faults
+            FROM
+            (
+                SELECT
+                    *,
+                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins
+                FROM
+                (
+                    SELECT
+                        raw,
+                        epoch,
+                        partition,
+                        offset,
+                        kafka_time,
+                        ingested_at,
+                        origin,
+                        origin_line,
+                        x,
+                        JSONExtractKeys(raw) AS names,
+                        [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'page_url'), JSONExtractRaw(raw, 'page_url_path'), JSONExtractRaw(raw, 'referer_url'), JSONExtractRaw(raw, 'referer_medium'), JSONExtractRaw(raw, 'utm_medium'), JSONExtractRaw(raw, 'utm_source'), JSONExtractRaw(raw, 'utm_content'), JSONExtractRaw(raw, 'utm_campaign')] AS given
+                    FROM ops.location_parsed
+                    WHERE NOT usual
+                )
+            )
+        )
+    )
+);
 
 CREATE TABLE ops.location_judged
 (
@@ -1463,6 +1557,49 @@ CREATE TABLE ops.location_judged
     `detail` String
 )
 ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.location_judged_to_staging TO analytics.events_location_raw
+(
+    `event_id` UUID,
+    `page_url` String,
+    `page_url_path` String,
+    `referer_url` String,
+    `referer_medium` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    event_id,
+    page_url,
+    page_url_path,
+    referer_url,
+    referer_medium,
+    utm_medium,
+    utm_source,
+    utm_content,
+    utm_campaign,
+    unknown_fields,
+    'location_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.location_judged
+WHERE verdict = '';
 
 CREATE TABLE ops.location_landing
 (
@@ -1492,13 +1629,12 @@ CREATE MATERIALIZED VIEW ops.location_parse TO ops.location_parsed
         page_url Nullable(String),
         page_url_path Nullable(String),
         referer_url Nullable(String),
-        referer_medium Nullable(String),
-        utm_medium Nullable(String),
-        utm_source Nullable(String),
-        utm_content Nullable(String),
-        utm_campaign Nullable(String)),
-    `colons` UInt64,
-    `strings` UInt64
+        referer_medium LowCardinality(Nullable(String)),
+        utm_medium LowCardinality(Nullable(String)),
+        utm_source LowCardinality(Nullable(String)),
+        utm_content LowCardinality(Nullable(String)),
+        utm_campaign LowCardinality(Nullable(String))),
+    `usual` UInt8
 )
 AS SELECT
     raw,
@@ -1509,10 +1645,24 @@ AS SELECT
     ingested_at,
     origin,
     origin_line,
-    JSONExtract(raw, 'Tuple(event_id Nullable(UUID), page_url Nullable(String), page_url_path Nullable(String), referer_url Nullable(String), referer_medium Nullable(String), utm_medium Nullable(String), utm_source Nullable(String), utm_content Nullable(String), utm_campaign Nullable(String))') AS x,
-    countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
-FROM ops.location_landing;
+    x,
+    ifNull((length(raw) <= 1000000) AND (colons = ((((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.page_url)) + isNotNull(x.page_url_path)) + isNotNull(x.referer_url)) + isNotNull(x.referer_medium)) + isNotNull(x.utm_medium)) + isNotNull(x.utm_source)) + isNotNull(x.utm_content)) + isNotNull(x.utm_campaign))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND (x.page_url_path != ''), 0) AS usual
+FROM
+(
+    SELECT
+        raw,
+        epoch,
+        partition,
+        offset,
+        kafka_time,
+        ingested_at,
+        origin,
+        origin_line,
+        JSONExtract(raw, 'Tuple(event_id Nullable(UUID), page_url Nullable(String), page_url_path Nullable(String), referer_url Nullable(String), referer_medium LowCardinality(Nullable(String)), utm_medium LowCardinality(Nullable(String)), utm_source LowCardinality(Nullable(String)), utm_content LowCardinality(Nullable(String)), utm_campaign LowCardinality(Nullable(String)))') AS x,
+        countSubstrings(raw, '":') AS colons,
+        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+    FROM ops.location_landing
+);
 
 CREATE TABLE ops.location_parsed
 (
@@ -1529,13 +1679,12 @@ CREATE TABLE ops.location_parsed
         page_url Nullable(String),
         page_url_path Nullable(String),
         referer_url Nullable(String),
-        referer_medium Nullable(String),
-        utm_medium Nullable(String),
-        utm_source Nullable(String),
-        utm_content Nullable(String),
-        utm_campaign Nullable(String)),
-    `colons` UInt64,
-    `strings` UInt64
+        referer_medium LowCardinality(Nullable(String)),
+        utm_medium LowCardinality(Nullable(String)),
+        utm_source LowCardinality(Nullable(String)),
+        utm_content LowCardinality(Nullable(String)),
+        utm_campaign LowCardinality(Nullable(String))),
+    `usual` UInt8
 )
 ENGINE = `Null`;
 
@@ -1601,7 +1750,7 @@ AS SELECT
 FROM ops.location_judged
 WHERE verdict = 'heartbeat';
 
-CREATE MATERIALIZED VIEW ops.location_to_staging TO analytics.events_location_raw
+CREATE MATERIALIZED VIEW ops.location_usual_to_staging TO analytics.events_location_raw
 (
     `event_id` UUID,
     `page_url` String,
@@ -1623,16 +1772,16 @@ CREATE MATERIALIZED VIEW ops.location_to_staging TO analytics.events_location_ra
     `origin_line` UInt64
 )
 AS SELECT
-    event_id,
-    page_url,
-    page_url_path,
-    referer_url,
-    referer_medium,
-    utm_medium,
-    utm_source,
-    utm_content,
-    utm_campaign,
-    unknown_fields,
+    assumeNotNull(x.event_id) AS event_id,
+    assumeNotNull(x.page_url) AS page_url,
+    assumeNotNull(x.page_url_path) AS page_url_path,
+    assumeNotNull(x.referer_url) AS referer_url,
+    assumeNotNull(x.referer_medium) AS referer_medium,
+    assumeNotNull(x.utm_medium) AS utm_medium,
+    assumeNotNull(x.utm_source) AS utm_source,
+    assumeNotNull(x.utm_content) AS utm_content,
+    assumeNotNull(x.utm_campaign) AS utm_campaign,
+    toUInt32(0) AS unknown_fields,
     'location_events' AS topic,
     epoch,
     partition,
@@ -1641,8 +1790,8 @@ AS SELECT
     ingested_at,
     origin,
     origin_line
-FROM ops.location_judged
-WHERE verdict = '';
+FROM ops.location_parsed
+WHERE usual;
 
 CREATE TABLE ops.matched
 (
@@ -1803,6 +1952,41 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(rejected_at)
 ORDER BY (stream, origin, origin_line)
 TTL toDateTime(rejected_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.replays
+(
+    `plan` UInt64,
+    `plan_id` UUID,
+    `generation` UInt32 COMMENT 'Grows only when the rows of an earlier generation were lost in a crash',
+    `stream` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `reason` LowCardinality(String) COMMENT 'Why it was a dead letter',
+    `field` LowCardinality(String),
+    `outcome` LowCardinality(String) COMMENT 'send, or why it was not sent: hopeless, too_large',
+    `detail` String COMMENT 'What the contract says of it now, where it was not sent',
+    `policy` LowCardinality(String),
+    `member` String COMMENT 'Host and process that made the plan',
+    `planned_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (plan, generation, topic, epoch, partition, offset)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.replays_done
+(
+    `plan` UInt64,
+    `plan_id` UUID,
+    `sent` UInt64,
+    `not_sent` UInt64 COMMENT 'Taken, and not sent for the outcome in ops.replays',
+    `gone` UInt64 COMMENT 'Taken, and no longer among the dead letters when they were to be sent',
+    `done_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY plan
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE TABLE ops.stored

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, Asset
+from airflow.sdk import DAG, Asset, Param
 
 from headwater.entrypoints import tasks
 
@@ -25,6 +25,16 @@ with DAG(
     max_active_runs=1,
     default_args=tasks.DEFAULT_ARGS,
     tags=["headwater", "ingestion"],
+    params={
+        "reject_ratio": Param(
+            None,
+            type=["null", "number"],
+            minimum=0,
+            maximum=1,
+            description="Share of messages that may break the contract before a stream stops, uncommitted; empty: "
+            "HEADWATER_REJECT_RATIO, else 0.2. Run once with 1 to let a flood pass; its bad events are dead letters.",
+        ),
+    },
 ) as dag:
     consumed = [
         tasks.consume_events.override(

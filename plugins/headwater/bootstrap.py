@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
+from headwater.adapters.heartbeats import KafkaPulse
 from headwater.adapters.kafka import KafkaLog
+from headwater.adapters.replays import ClickHouseReplays
 from headwater.adapters.topics import KafkaTopics
 from headwater.app.build import Build, BuildLimits, Built, PlanDone
 from headwater.app.check import CheckResult, read_checks, run_checks
+from headwater.app.consumer import SERVICE_LIMITS, Consumer, Member
 from headwater.app.dimensions import update_dimension
-from headwater.app.ingest import Ingest, Moved
-from headwater.app.load import Loaded, Loader, find_files
-from headwater.app.migrate import Migration, migrate, read_migrations
+from headwater.app.event_files import find_files
+from headwater.app.heartbeats import Heartbeats
+from headwater.app.ingest import Ingest
+from headwater.app.lag import ConsumerStatus, StreamLag, consumer_status, freshness
+from headwater.app.load import Loaded, Loader, Progress
+from headwater.app.migrate import Migration, migrate, pending, read_migrations
+from headwater.app.monitor import Monitor
 from headwater.app.reconcile import PartitionBooks, reconcile
+from headwater.app.replay import Replay, Replayed
+from headwater.app.storing import Moved
 from headwater.app.summary import Summary, summarize
 from headwater.app.topics import apply_topics
 from headwater.app.upkeep import Cleared, clear_staging, optimize_tables
+from headwater.app.watching import StreamWatch
 from headwater.assets import asset, project_root
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
 from headwater.core.checks import CheckKind
+from headwater.core.flood import FloodLimit
+from headwater.core.replay import SecondFailure, Selection
 from headwater.errors import FixSettings
-from headwater.ports import FlushLimits, TopicChange
+from headwater.ports import FlushLimits, Meter, TopicChange, Watch
 from headwater.settings import Settings, load_settings
 
 
@@ -46,6 +62,7 @@ class Platform:
         self.database = ClickHouse(writer.get_secret_value())
         self.ledger = ClickHouseLedger(self.database)
         self.log = KafkaLog(self.settings.kafka_bootstrap)
+        self._replay = Replay(self.log, ClickHouseReplays(self.database), self.clock, self.drain)
         self._loader = Loader(self.log, self.ledger, self.database, self.clock)
 
     def migrate(self) -> list[Migration]:
@@ -68,7 +85,7 @@ class Platform:
         *,
         shift_to_now: bool = True,
         again: bool = False,
-        tell: Callable[[int], None] = lambda _sent: None,
+        tell: Callable[[Progress], None] = lambda _progress: None,
     ) -> Loaded:
         """Load the file of one stream from `folder` as it is, else from the folder of the settings.
 
@@ -81,7 +98,7 @@ class Platform:
         return self._loader.load(STREAMS[stream], find_files(chosen)[stream], shift, again, tell)
 
     def load(
-        self, stream: str, path: Path, again: bool = False, tell: Callable[[int], None] = lambda _sent: None
+        self, stream: str, path: Path, again: bool = False, tell: Callable[[Progress], None] = lambda _progress: None
     ) -> Loaded:
         """Load one JSONL file as it is; content that was loaded before is skipped unless `again`."""
         return self._loader.load(STREAMS[stream], path, again=again, tell=tell)
@@ -90,13 +107,52 @@ class Platform:
         """Messages that the topic of the stream was ever given."""
         return sum(mark.end for mark in self.log.watermarks(STREAMS[stream].topic).values())
 
-    def drain(self, stream: str, limits: FlushLimits | None = None) -> Moved:
-        """Store everything that the topic of the stream holds now, exactly once."""
-        return self._ingest(stream).drain(limits or FlushLimits())
+    def drain(self, stream: str, limits: FlushLimits | None = None, *, reject_ratio: float | None = None) -> Moved:
+        """Store everything that the topic of the stream holds now, exactly once.
 
-    def consume(self, stream: str, limits: FlushLimits, stop: Callable[[], bool]) -> Moved:
+        `reject_ratio` is the share of rejects that is let through this time; without it that of the settings.
+        """
+        return self._ingest(stream, reject_ratio=reject_ratio).drain(limits or FlushLimits())
+
+    def consume(self, stream: str, limits: FlushLimits, stop: Callable[[], bool], watch: Watch | None = None) -> Moved:
         """Store what comes until `stop()`."""
-        return self._ingest(stream).run(limits, stop)
+        return self._ingest(stream, watch).run(limits, stop)
+
+    def demand(self, streams: Iterable[str]) -> None:
+        """Raise `FixSettings` unless the schema and the topics of these streams are there."""
+        waiting = pending(read_migrations(asset("clickhouse/migrations")), self.database)
+        if waiting:
+            raise FixSettings(
+                f"ClickHouse lacks the migrations from {waiting[0].number:04d}_{waiting[0].name} on. "
+                "Run `headwater migrate`, or the DAG init_data_pipeline."
+            )
+        for name in streams:
+            self.log.epoch(STREAMS[name].topic)
+
+    def consumer_status(self, streams: Sequence[str]) -> ConsumerStatus:
+        """Where every partition stands, whoever consumes it."""
+        return consumer_status([STREAMS[name] for name in streams], self.log, self.database, self.clock)
+
+    def freshness(self, minutes: float) -> list[StreamLag]:
+        """Event → queryable over the heartbeats of the last minutes."""
+        return freshness(self.database, self.clock, minutes)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.database.close()
+
+    def replay(
+        self,
+        selection: Selection,
+        policy: SecondFailure = SecondFailure.DEAD_LETTER,
+        tell: Callable[[Replayed], None] = lambda _replayed: None,
+    ) -> Replayed:
+        """Send dead letters to their topics again, each once."""
+        return self._replay.run(selection, policy, tell)
+
+    def count_dead_letters(self, selection: Selection) -> Sequence[Mapping[str, Any]]:
+        """What a replay of the selection would take, by stream, reason and field."""
+        return self._replay.count(selection)
 
     def reconcile(self, stream: str) -> list[PartitionBooks]:
         """Prove that what Kafka handed out stands in the tables."""
@@ -126,5 +182,37 @@ class Platform:
         """Rows per stage, tables and the latest verdicts."""
         return summarize(self.log, self.database)
 
-    def _ingest(self, stream: str) -> Ingest:
-        return Ingest(STREAMS[stream], self.log, self.ledger, self.clock)
+    def _ingest(self, stream: str, watch: Watch | None = None, reject_ratio: float | None = None) -> Ingest:
+        flood = FloodLimit(self.settings.reject_ratio if reject_ratio is None else reject_ratio)
+        return Ingest(STREAMS[stream], self.log, self.ledger, self.clock, watch, flood)
+
+
+class ConsumerService:
+    """The consumer as a service, wired: its members, each with connections of its own, and what runs beside them."""
+
+    def __init__(self, streams: Sequence[str], meter: Meter, settings: Settings | None = None) -> None:
+        self.platform = Platform(settings)
+        self.member = f"{socket.gethostname()}/{os.getpid()}"
+        clock = self.platform.clock
+        chosen = [STREAMS[name] for name in streams]
+        watches = {name: StreamWatch(name, meter, clock) for name in streams}
+        members: dict[str, Member] = {name: partial(_consume, self.platform.settings, name) for name in streams}
+        self.consumer = Consumer(members, watches, meter, clock)
+        self.monitor = Monitor(
+            chosen, list(watches.values()), self.consumer.take_failures,
+            self.platform.log, self.platform.ledger, self.platform.database, meter, self.member,
+        )  # fmt: skip
+        self.heartbeats = Heartbeats(chosen, KafkaPulse(self.platform.settings.kafka_bootstrap), clock, self.member)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.platform.close()
+
+
+def _consume(settings: Settings, stream: str, stop: Callable[[], bool], watch: Watch) -> Moved:
+    """One member from its start to its end, with fresh connections: the old ones may be what failed."""
+    platform = Platform(settings)
+    try:
+        return platform.consume(stream, SERVICE_LIMITS, stop, watch)
+    finally:
+        platform.close()

@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from headwater.contracts.metrics import Metric
 from headwater.contracts.topics import Topic
+from headwater.core.flood import CommonReject, Judged
 from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.core.replay import DeadLetter, Failure, ReplayPlan, Selection
 
 
 class Clock(Protocol):
@@ -23,11 +26,20 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FlushLimits:
-    """When collected messages become a batch: whichever comes first."""
+    """When collected messages become a batch: whichever comes first.
 
-    rows: int = 200_000
-    size_bytes: int = 64 * 1024 * 1024
+    A batch costs the same however few rows it has, so one with less than `quiet_rows` may wait for `quiet_age_s`.
+    """
+
+    rows: int = 400_000
+    size_bytes: int = 60 * 1024 * 1024
     age_s: float = 1.0
+    quiet_rows: int = 0
+    quiet_age_s: float = 0.0
+
+    def age_of(self, rows: int) -> float:
+        """How long a batch of so many rows waits for more, in seconds."""
+        return max(self.age_s, self.quiet_age_s) if rows < self.quiet_rows else self.age_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +53,16 @@ class Watermarks:
 class EventReader(Protocol):
     """One member of a consumer group on one topic."""
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether the last `poll` found less than it could have taken."""
+        ...
+
     def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:
-        """Batches of the assigned partitions that are ready; empty when nothing came within `timeout_s`."""
+        """Take messages for at most `timeout_s`; returns the batches of the assigned partitions that are ready.
+
+        A batch is ready when its rows or bytes have reached a limit, or its age has and there is no backlog.
+        """
         ...
 
     def flush(self) -> Sequence[Batch]:
@@ -65,8 +85,35 @@ class EventSink(Protocol):
         """Queue one message; blocks while the queue is full."""
         ...
 
+    def send_lines(
+        self, topic: str, keys: Sequence[bytes | None], lines: Sequence[bytes], origin: str, numbers: Sequence[int]
+    ) -> None:
+        """Queue one message per line of `origin`, with its number; blocks while the queue is full."""
+        ...
+
     def flush(self) -> None:
         """Wait until every queued message is acknowledged. Raises `Retry` when one was refused."""
+        ...
+
+
+class OnceSink(Protocol):
+    """A sink whose messages are all kept or none, and under its name at most once, whoever sends them."""
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether messages were committed under this name before."""
+        ...
+
+    def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
+        """Queue one message; blocks while the queue is full."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until the log holds every message; readers see them after `commit`."""
+        ...
+
+    def commit(self) -> None:
+        """Keep everything that was sent. Raises `Retry` when another sink of this name took over, or Kafka is away."""
         ...
 
 
@@ -89,6 +136,17 @@ class EventLog(Protocol):
         """The messages of [from_offset, to_offset) that the log still has."""
         ...
 
+    def has_messages(self, topic: str, partition: int, from_offset: int, to_offset: int) -> bool:
+        """Whether [from_offset, to_offset) holds a message for readers: offsets may be markers of transactions."""
+        ...
+
+    def once(self, name: str, topics: Sequence[str], closing: bytes) -> AbstractContextManager[OnceSink]:
+        """Open a sink whose messages are kept once under `name`; what is not committed is taken back.
+
+        On leaving, `closing` goes to every partition of `topics`, so that none ends with the marker of a transaction.
+        """
+        ...
+
     def sink(self) -> AbstractContextManager[EventSink]:
         """Open a sink whose messages are kept once each, in order per key."""
         ...
@@ -101,6 +159,38 @@ class TopicChange:
     topic: str
     action: str
     detail: str = ""
+
+
+class ReplayBook(Protocol):
+    """Dead letters, and the plans that took them: ClickHouse or its twin."""
+
+    def last(self) -> tuple[int, bool]:
+        """Number of the last plan, 0 when there is none, and whether it is done."""
+        ...
+
+    def candidates(self, selection: Selection, before: datetime, rows: int, size_bytes: int) -> Sequence[DeadLetter]:
+        """Dead letters of the selection, ingested up to `before`, that no plan has taken; at least one if there is."""
+        ...
+
+    def reserve(self, plan: ReplayPlan, planned_at: datetime, member: str) -> ReplayPlan:
+        """Take the items of the plan under its number; returns the plan that stands there, which may be another's."""
+        ...
+
+    def plan(self, number: int) -> ReplayPlan:
+        """The plan of a number, with the bytes that are still kept."""
+        ...
+
+    def finish(self, plan: ReplayPlan, done_at: datetime) -> None:
+        """Record that its messages are in the log; repeating it adds nothing."""
+        ...
+
+    def count(self, selection: Selection, before: datetime) -> Sequence[Mapping[str, Any]]:
+        """Dead letters of the selection by stream, reason and field: those waiting, and those that plans took."""
+        ...
+
+    def failed(self, number: int) -> Sequence[Failure]:
+        """Messages of a plan that became dead letters again."""
+        ...
 
 
 class TopicAdmin(Protocol):
@@ -122,6 +212,10 @@ class Ledger(Protocol):
         """Claims that are not known to be stored, in the order of their offsets."""
         ...
 
+    def other_epochs(self, topic: str, epoch: UUID) -> Mapping[UUID, Mapping[int, int]]:
+        """Earlier topics of this name: for each epoch the offset up to which each partition was claimed."""
+        ...
+
     def claim(self, proposal: Claim) -> Claim:
         """Claim a range; returns the claim that stands at its start, which may be another member's."""
         ...
@@ -138,12 +232,79 @@ class Ledger(Protocol):
         """Offsets of the claimed range that some target holds."""
         ...
 
-    def mark_stored(self, stored: Stored) -> None:
-        """Record that every message of the claim was found in the targets."""
+    def mark_stored(self, stored: Stored, *, doubtful: bool) -> None:
+        """Record that every message of the claim was found in the targets.
+
+        `doubtful`: somebody may have tried before, so that the record must be looked for.
+        """
+        ...
+
+    def judged_before(self, claim: Claim) -> Sequence[Judged]:
+        """What became of the stored claims of the partition before this one, in order; the last thousands at most."""
+        ...
+
+    def common_reject(self, claim: Claim) -> CommonReject | None:
+        """The reason and field that most rejects of the range have."""
         ...
 
     def reject(self, stream: str, rejects: Sequence[Reject]) -> None:
         """Keep what was refused before the log, once for each origin and line."""
+        ...
+
+
+class Watch(Protocol):
+    """What the engine tells about its work: once per partition or claim, never per message, from any of its threads.
+
+    Implementations return at once and raise nothing.
+    """
+
+    def resumed(self, topic: str, partition: int, offset: int) -> None:
+        """The member was given a partition and reads on from `offset`."""
+        ...
+
+    def claimed(self, claim: Claim, *, won: bool) -> None:
+        """A claim stands: won by this member, or another's that it obeys and finishes."""
+        ...
+
+    def stored(self, stored: Stored, insert_s: float) -> None:
+        """Every message of the claim was found in the targets, `insert_s` after the first insert began."""
+        ...
+
+
+class Unwatched:
+    """Nobody looks."""
+
+    def resumed(self, topic: str, partition: int, offset: int) -> None:
+        """Told to nobody."""
+
+    def claimed(self, claim: Claim, *, won: bool) -> None:
+        """Told to nobody."""
+
+    def stored(self, stored: Stored, insert_s: float) -> None:
+        """Told to nobody."""
+
+
+class Meter(Protocol):
+    """Takes the numbers of the closed list in `headwater.contracts.metrics`, from any thread."""
+
+    def add(self, metric: Metric, value: float = 1, /, **labels: str) -> None:
+        """Let a counter grow."""
+        ...
+
+    def set(self, metric: Metric, value: float, /, **labels: str) -> None:
+        """Set a gauge."""
+        ...
+
+    def observe(self, metric: Metric, value: float, /, **labels: str) -> None:
+        """Count one value into a histogram."""
+        ...
+
+
+class Pulse(Protocol):
+    """A way to send heartbeats: small, late ones are worth nothing."""
+
+    def beat(self, topic: str, value: bytes) -> None:
+        """Send `value` to every partition of `topic` without waiting; what the log does not take soon is dropped."""
         ...
 
 

@@ -31,6 +31,16 @@ class Settings(BaseSettings):
     kafka_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 9092 plus the offset.")
     kafka_controller_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 9093 plus the offset.")
     s3_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 9000 plus the offset.")
+    consumer: bool = Field(default=False, description="Whether the local stack also runs `headwater consume`.")
+    consumer_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Metrics of the stack's consumer; unset: 9108 plus the offset."
+    )
+    heartbeat_s: float = Field(
+        default=10.0, ge=0, description="Seconds between the heartbeats of a consumer; 0 sends none."
+    )
+    reject_ratio: float = Field(
+        default=0.2, ge=0, le=1, description="Share of messages that may break the contract before consumers stop."
+    )
     samples_dir: Path | None = Field(
         default=None, description="Folder of your own four JSONL files; unset: the bundled samples."
     )

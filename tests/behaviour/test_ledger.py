@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from headwater.core.ranges import Batch, Claim, Found, Stored
+import pyarrow as pa
+
+from headwater.core.flood import CommonReject, Judged
+from headwater.core.ranges import Batch, Claim, Found, Message, Stored
 from headwater.ports import Ledger, Reject
 from tests.support.events import browser
 
@@ -24,10 +28,13 @@ def _batch(claim: Claim, bad: int = 0) -> Batch:
     offsets = range(claim.from_offset, claim.to_offset)
     raw = [b"bad" if n < bad else browser(f"e{o}") for n, o in enumerate(offsets)]
     now_ms = int(NOW.timestamp() * 1000)
-    return Batch(
-        claim.topic, claim.epoch, claim.partition, claim.from_offset, claim.to_offset,
-        list(offsets), raw, [now_ms] * len(raw), [""] * len(raw), [0] * len(raw),
-    )  # fmt: skip
+    messages = [Message(offset, value, now_ms) for offset, value in zip(offsets, raw, strict=True)]
+    return Batch.of(claim.topic, claim.epoch, claim.partition, claim.from_offset, claim.to_offset, messages)
+
+
+def _raw(batch: Batch, changes: dict[int, bytes]) -> Any:
+    """The values of the batch with some of them changed."""
+    return pa.array([changes.get(n, value) for n, value in enumerate(batch.raw.to_pylist())], pa.binary())
 
 
 def test_the_first_claim_of_a_start_stands_and_later_ones_obey_it(ledger: Ledger) -> None:
@@ -41,6 +48,13 @@ def test_claims_of_other_partitions_and_epochs_are_apart(ledger: Ledger) -> None
     claims = [_claim(0, 10), _claim(0, 10, partition=1), _claim(0, 10, epoch=UUID(int=8))]
     assert [ledger.claim(claim) for claim in claims] == claims
     assert list(ledger.claims("browser_events", UUID(int=8))) == [claims[2]]
+
+
+def test_claims_of_an_earlier_topic_of_the_same_name_are_told(ledger: Ledger) -> None:
+    for claim in (_claim(0, 10), _claim(10, 30), _claim(0, 5, partition=2), _claim(0, 7, epoch=UUID(int=8))):
+        ledger.claim(claim)
+    assert ledger.other_epochs("browser_events", UUID(int=8)) == {EPOCH: {0: 30, 2: 5}}
+    assert ledger.other_epochs("device_events", UUID(int=8)) == {}
 
 
 def test_the_last_claim_of_each_partition_is_told(ledger: Ledger) -> None:
@@ -69,7 +83,7 @@ def test_heartbeats_are_no_events(ledger: Ledger) -> None:
     claim = ledger.claim(_claim(0, 2))
     batch = _batch(claim)
     beat = b'{"headwater_heartbeat":"a","sent_at":"2026-01-01 00:00:00"}'
-    ledger.store("browser", claim, replace(batch, raw=[beat, batch.raw[1]]), 0)
+    ledger.store("browser", claim, replace(batch, raw=_raw(batch, {0: beat})), 0)
     assert ledger.find("browser", claim) == Found(staged=1, dead_letters=0, heartbeats=1, distinct_offsets=2)
 
 
@@ -85,7 +99,7 @@ def test_a_claim_is_open_until_it_is_marked_as_stored(ledger: Ledger) -> None:
     one, two = ledger.claim(_claim(0, 10)), ledger.claim(_claim(10, 15))
     assert list(ledger.open_claims("browser_events", EPOCH)) == [one, two]
     for _ in range(2):
-        ledger.mark_stored(Stored(one, Found(10, 0, 0, 10), lost=0, repairs=0))
+        ledger.mark_stored(Stored(one, Found(10, 0, 0, 10), lost=0, repairs=0), doubtful=False)
     assert list(ledger.open_claims("browser_events", EPOCH)) == [two]
 
 
@@ -93,3 +107,22 @@ def test_a_refused_line_may_be_reported_again(ledger: Ledger) -> None:
     reject = Reject(b"\xff\x00x", "too_large", "2 MB", "file.jsonl", 7)
     for _ in range(2):
         ledger.reject("browser", [reject])
+
+
+def test_what_became_of_earlier_claims_of_the_partition_is_told_in_order(ledger: Ledger) -> None:
+    claims = [ledger.claim(c) for c in (_claim(0, 10), _claim(10, 15), _claim(15, 20), _claim(0, 9, partition=1))]
+    for claim, bad in zip(claims, (3, 0, 1, 9), strict=True):
+        found = Found(claim.messages - bad, bad, 0, claim.messages)
+        ledger.mark_stored(Stored(claim, found, lost=0, repairs=0), doubtful=False)
+    assert list(ledger.judged_before(claims[2])) == [Judged(10, 3), Judged(5, 0)]
+    assert list(ledger.judged_before(claims[0])) == []
+
+
+def test_the_most_common_reject_of_a_range_is_told(ledger: Ledger) -> None:
+    one, two = ledger.claim(_claim(0, 10)), ledger.claim(_claim(10, 15))
+    batch = _batch(one, bad=1)
+    wrong = browser("e1", click_id=7)
+    ledger.store("browser", one, replace(batch, raw=_raw(batch, {1: wrong, 2: wrong})), 0)
+    ledger.store("browser", two, _batch(two), 0)
+    assert ledger.common_reject(one) == CommonReject("wrong_type", "click_id", 2)
+    assert ledger.common_reject(two) is None

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.contracts.rejects import RejectReason
 from headwater.contracts.streams import Stream
-from headwater.core.ranges import Batch, Claim
+from headwater.core.ranges import Batch, Claim, Message
 from headwater.core.verdict import Accepted, Heartbeat, Rejected
 
 Verdict = Accepted | Rejected | Heartbeat
@@ -22,10 +22,9 @@ def engine_verdicts(
 ) -> list[list[Verdict]]:
     """For every message all verdicts that the chain wrote down: exactly one, when all is well."""
     epoch, count = uuid4(), len(messages)
-    batch = Batch(
-        stream.topic, epoch, 0, 0, count, range(count), messages,
-        [int(kafka_time.timestamp() * 1000)] * count, [""] * count, [0] * count,
-    )  # fmt: skip
+    time_ms = int(kafka_time.timestamp() * 1000)
+    rows = [Message(offset, raw, time_ms) for offset, raw in enumerate(messages)]
+    batch = Batch.of(stream.topic, epoch, 0, 0, count, rows)
     claim = Claim(stream.topic, epoch, 0, 0, count, count, 0, uuid4(), _now(), stream.version, "test")
     ClickHouseLedger(clickhouse).store(stream.name, claim, batch, 0)
     found: defaultdict[int, list[Verdict]] = defaultdict(list)

@@ -9,7 +9,7 @@ import pytest
 
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.contracts.streams import HEARTBEAT_FIELD, STREAMS, Stream
-from headwater.core.ranges import Batch, Claim
+from headwater.core.ranges import Batch, Claim, Message
 from headwater.core.reference import example_message
 from tests.contract.mutations import KAFKA_TIME
 
@@ -23,10 +23,8 @@ def _claimed(stream: Stream) -> tuple[Claim, Batch]:
     raws = [usual, with_unknown, b"broken", b"[]", heartbeat, usual]
     count, epoch = len(raws), uuid4()
     time_ms = int(KAFKA_TIME.timestamp() * 1000)
-    batch = Batch(
-        stream.topic, epoch, 2, 10, 10 + count, range(10, 10 + count), raws, [time_ms] * count,
-        ["file.jsonl"] * count, range(1, count + 1),
-    )  # fmt: skip
+    messages = [Message(10 + n, raw, time_ms, "file.jsonl", n + 1) for n, raw in enumerate(raws)]
+    batch = Batch.of(stream.topic, epoch, 2, 10, 10 + count, messages)
     now = datetime.now(UTC).replace(microsecond=0)
     return Claim(stream.topic, epoch, 2, 10, 10 + count, count, 0, uuid4(), now, stream.version, "test"), batch
 

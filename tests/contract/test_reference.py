@@ -11,7 +11,6 @@ from jsonschema import Draft202012Validator
 from headwater.contracts.json_schema import json_schema
 from headwater.contracts.rejects import HELP, RejectReason
 from headwater.contracts.streams import STREAMS, Stream
-from headwater.core.ingestion_ddl import ingestion_ddl
 from headwater.core.reference import example_message, reference_files
 from headwater.core.strict_json import parse_json
 from headwater.core.verdict import Accepted, judge
@@ -28,14 +27,6 @@ def test_committed_reference_is_the_generated_one() -> None:
     assert not stale, f"Run `headwater reference` and commit {stale}."
     left_over = {f"schemas/{path.name}" for path in (folder / "schemas").iterdir()} - generated.keys()
     assert not left_over, f"Remove {left_over}: no stream has that name."
-
-
-def test_committed_migration_is_the_generated_one() -> None:
-    path = ROOT / "clickhouse" / "migrations" / "0002_ingestion.sql"
-    assert path.read_text() == ingestion_ddl(), (
-        "Before the first release: `python -m headwater.core.ingestion_ddl` writes it. "
-        "After it: the contract changes by a new migration."
-    )
 
 
 def test_every_reason_is_explained() -> None:

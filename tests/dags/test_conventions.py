@@ -80,6 +80,7 @@ EXPECTED: dict[str, tuple[str | None, dict[str, list[str]]]] = {
             "validate_ingestion": sorted(f"consume_{s}_events" for s in STREAMS),
         },
     ),
+    "replay_dead_letters": (None, {"replay_dead_letters": []}),
     "build_dwh_layer": (
         "*/15 * * * *",
         {

@@ -120,7 +120,7 @@ def test_the_package_finds_its_files_in_the_image(tmp_path: Path) -> None:
     inside = tmp_path / PROJECT.lstrip("/")
     code = """
 from headwater.adapters.clickhouse import load_sql
-from headwater.app.load import find_files
+from headwater.app.event_files import find_files
 from headwater.app.migrate import read_migrations
 from headwater.assets import asset, project_root
 from headwater.contracts.topics import load_topics

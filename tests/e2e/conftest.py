@@ -18,14 +18,14 @@ from headwater.settings import Settings
 # Above the ports of a stack with default settings, below those that the kernel gives to clients.
 _OFFSETS = (8_000, 23_000)
 
-StartStack = Callable[[Path, int], AbstractContextManager[Stack]]
+StartStack = Callable[..., AbstractContextManager[Stack]]
 
 
 @contextmanager
-def started(home: Path, first_offset: int) -> Iterator[Stack]:
+def started(home: Path, first_offset: int, *, consumer: bool = False) -> Iterator[Stack]:
     """A stack in `home`, ended and removed afterwards. Its output is in the error when it does not start."""
     offset = free_offset(first_offset, _OFFSETS[1], step=50)
-    stack = Stack(Settings(home=home, port_offset=offset))
+    stack = Stack(Settings(home=home, port_offset=offset, consumer=consumer))
     try:
         stack.up()
         yield stack

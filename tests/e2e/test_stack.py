@@ -13,11 +13,14 @@ import httpx
 import psutil
 import pytest
 
+from headwater.bootstrap import Platform
 from headwater.local.guard import descendants
 from headwater.local.processes import leftovers
 from headwater.local.stack import Stack
 from headwater.local.status import StackStatus
+from headwater.settings import load_settings
 from tests.e2e.conftest import StartStack
+from tests.support.events import geo
 
 pytestmark = pytest.mark.e2e
 _HEAL_S = 60.0
@@ -79,8 +82,9 @@ def test_killed_guards_leave_no_second_copy(whole: Stack) -> None:
 def test_two_stacks_run_side_by_side(whole: Stack, start_stack: StartStack) -> None:
     before = _pids(whole.status())
     home = Path(tempfile.mkdtemp(prefix="hw-e2e-"))
-    with start_stack(home, whole.settings.port_offset + 50) as other:
+    with start_stack(home, whole.settings.port_offset + 50, consumer=True) as other:
         assert other.status().healthy
+        _consumes_once_there_is_something_to_consume(other)
         assert other.ports != whole.ports
         assert other.addresses()["HEADWATER_AIRFLOW_PASSWORD"] != whole.addresses()["HEADWATER_AIRFLOW_PASSWORD"]
         url, theirs = other.addresses()["HEADWATER_CLICKHOUSE_URL"], whole.addresses()["HEADWATER_CLICKHOUSE_URL"]
@@ -89,6 +93,28 @@ def test_two_stacks_run_side_by_side(whole: Stack, start_stack: StartStack) -> N
     status = whole.status()
     assert status.healthy
     assert _pids(status) == before
+
+
+def _consumes_once_there_is_something_to_consume(stack: Stack) -> None:
+    """The part `consumer` waits without dying until schema and topics are there, and its end is in order."""
+    log = stack.layout.log("consumer")
+    _await(lambda: '"event": "waiting"' in log.read_text(), log.read_text)
+    platform = Platform(load_settings(stack.layout.home))
+    platform.migrate()
+    platform.create_topics()
+    _await(lambda: log.read_text().count('"event": "resumed"') == 12, log.read_text)
+    with platform.log.sink() as sink:
+        sink.send("geo_events", b"k", geo())
+
+    def stored() -> bool:
+        return any(row["topic"] == "geo_events" and row["staged"] for row in platform.database.rows("ops/stage_rows"))
+
+    _await(stored, log.read_text)
+    platform.close()
+    part = stack.status().part("consumer")
+    assert (part.healthy, part.restarts) == (True, 0)
+    assert part.ports == {"consumer": stack.ports.consumer}
+    assert stack.log_files("consumer") == [log]
 
 
 def test_up_after_a_killed_supervisor_starts_no_second_copy(whole: Stack) -> None:

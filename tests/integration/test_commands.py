@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,49 +19,18 @@ from tests.support.compare import assert_warehouse_equals
 from tests.support.front import Front
 from tests.support.kafka import Broker
 from tests.support.oracle import read_folder, read_folders
+from tests.support.shell import Shell
 
 pytestmark = pytest.mark.stack
 
 _NO_SHIFT = timedelta(0)
-HEADWATER = str(Path(sys.executable).with_name("headwater"))
-
-
-@dataclass(frozen=True)
-class Shell:
-    """A shell whose environment names the parts."""
-
-    environment: dict[str, str]
-
-    def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command to its end; returns what it printed."""
-        done = subprocess.run(
-            [HEADWATER, *arguments], capture_output=True, text=True, env=self.environment, check=False, timeout=120
-        )
-        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command that runs on."""
-        return subprocess.Popen(
-            [HEADWATER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment
-        )
 
 
 @pytest.fixture
 def shell(short_folder: Path, tmp_path: Path) -> Iterator[Shell]:
     """Parts of this test's own, so that nothing is in Kafka or ClickHouse yet."""
     with Front.start(short_folder / "ch") as front, Broker.start(short_folder / "k") as broker:
-        yield Shell(
-            {
-                **os.environ,
-                "HEADWATER_HOME": str(tmp_path / "home"),
-                "HEADWATER_CLICKHOUSE_URL": front.owner_url,
-                "HEADWATER_CLICKHOUSE_WRITER_URL": front.writer_url,
-                "HEADWATER_CLICKHOUSE_READER_URL": front.reader_url,
-                "HEADWATER_KAFKA_BOOTSTRAP": broker.bootstrap,
-                "COLUMNS": "200",
-            }
-        )
+        yield Shell.of(front, broker, tmp_path / "home")
 
 
 def _events(folder: Path, seed: int) -> list[str]:
@@ -91,7 +56,7 @@ def test_the_whole_pipeline_by_hand_and_a_consumer_that_runs_on(shell: Shell, tm
     warehouse = ClickHouse(shell.environment["HEADWATER_CLICKHOUSE_READER_URL"])
     assert_warehouse_equals(read_folder(one), warehouse)
 
-    consumer = shell.start("consume")
+    consumer = shell.start("consume", "--heartbeat-seconds", "0")
     shell.run("load", *_events(two, seed=6))
     deadline = time.monotonic() + 60
     while _staged(shell) < 600 + 300:
@@ -109,7 +74,21 @@ def test_the_whole_pipeline_by_hand_and_a_consumer_that_runs_on(shell: Shell, tm
     assert "I1 conservation of browser: 900 messages = 900 rows" in proof
     assert "FAIL" not in proof
     assert "0 rows" in shell.run("sql", "SELECT * FROM ops.dead_letters")
+    _replay_by_hand(shell, tmp_path)
     assert "refused the login or the right" in shell.run("sql", "DROP TABLE analytics.fact_events", code=2)
+
+
+def _replay_by_hand(shell: Shell, folder: Path) -> None:
+    bad = folder / "browser_bad.jsonl"
+    bad.write_text('{"event_id":\n')
+    shell.run("load", str(bad))
+    shell.run("consume", "--drain", "--stream", "browser", "--reject-ratio", "1")
+    assert json.loads(shell.run("replay", "--dry-run", "--json"))[0]["waiting"] == 1
+    assert "1" in shell.run("replay", "--reason", "invalid_json", "--origin", f"{bad.name}:1")
+    assert json.loads(shell.run("replay", "--json"))["sent"] == 0
+    shell.run("consume", "--drain", "--stream", "browser")
+    assert "2 rows" in shell.run("sql", "SELECT * FROM ops.dead_letters")
+    assert "names no message" in shell.run("replay", "--id", "browser_events", code=2)
 
 
 def _staged(shell: Shell) -> int:

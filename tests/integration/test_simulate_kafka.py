@@ -50,8 +50,8 @@ def test_sends_valid_events_until_it_is_told_to_end(broker: Broker, tmp_path: Pa
         for partition, end in _ends(log, stream.topic).items():
             batch = log.read_range(stream.topic, partition, begins[stream.topic][partition], end)
             received += len(batch)
-            for raw, time_ms in zip(batch.raw, batch.kafka_time_ms, strict=True):
-                verdict = judge(stream, raw, datetime.fromtimestamp(time_ms / 1000, UTC))
+            for message in batch.messages():
+                verdict = judge(stream, message.raw, datetime.fromtimestamp(message.kafka_time_ms / 1000, UTC))
                 assert isinstance(verdict, Accepted), verdict
         assert received == sent, f"{stream.topic}: the report says {sent}"
 

@@ -36,7 +36,7 @@ def secrets(layout: Layout) -> Credentials:
     return Credentials.of(layout)
 
 
-PORTS = Ports(airflow=18080, clickhouse=18123, kafka=19092, kafka_controller=19093, s3=19000)
+PORTS = Ports(airflow=18080, clickhouse=18123, kafka=19092, kafka_controller=19093, s3=19000, consumer=19108)
 
 
 def test_kafka_listens_on_loopback_only_and_keeps_its_own_time(tmp_path: Path) -> None:
@@ -82,6 +82,14 @@ def test_no_secret_is_in_a_command_or_in_the_supervisor_s_configuration(layout: 
         assert getattr(secrets, name) not in shown, name
 
 
+def test_a_consumer_is_part_of_the_stack_only_where_it_is_asked_for(layout: Layout, secrets: Credentials) -> None:
+    assert "consumer" not in {part.name for part in platform(layout, PORTS, secrets).parts}
+    (part,) = [each for each in platform(layout, PORTS, secrets, consumer=True).parts if each.name == "consumer"]
+    assert part.job.command[3:] == ("consume", "--wait", "--metrics-port", "19108")
+    assert part.ports == {"consumer": 19108}
+    assert not part.healthy(), "Nothing answers at that port."
+
+
 def test_airflow_knows_every_option_that_is_set(layout: Layout, secrets: Credentials) -> None:
     spec = find_spec("airflow")
     assert spec is not None
@@ -112,9 +120,9 @@ def test_airflow_stays_on_this_machine(layout: Layout, secrets: Credentials) -> 
 
 
 def test_needs_name_parts_or_steps(layout: Layout, secrets: Credentials) -> None:
-    plan = platform(layout, PORTS, secrets)
+    plan = platform(layout, PORTS, secrets, consumer=True)
     names = {part.name for part in plan.parts} | {step.name for step in plan.steps}
-    assert {need for part in plan.parts for need in part.needs} == {DATABASE_STEP}
+    assert {need for part in plan.parts for need in part.needs} == {DATABASE_STEP, "kafka", "clickhouse"}
     assert {need for step in plan.steps for need in step.needs} <= names
 
 

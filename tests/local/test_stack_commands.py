@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 from headwater.entrypoints.commands import stack as commands
 from headwater.errors import FixSettings
+from headwater.local.credentials import Credentials
 from headwater.local.stack import Stack
+from headwater.local.start import Progress, Started
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def logs(home: Path) -> Path:
     """The log folder of a home in which a stack was started once, and does not run now."""
     stack = Stack.of()
     stack.layout.make()
-    from headwater.local.credentials import Credentials, write_stack_env
+    from headwater.local.credentials import write_stack_env
 
     write_stack_env(stack.layout, Credentials.of(stack.layout).addresses(stack.ports), stack.settings)
     (home / "logs" / "kafka.log").write_text("".join(f"line {n}\n" for n in range(100)))
@@ -68,6 +70,32 @@ def test_status_of_a_stopped_stack_is_not_success(command: Callable[..., Any]) -
     assert found["healthy"] is False
     assert {part["state"] for part in found["parts"]} == {"stopped"}
     assert "kafka" in {part["name"] for part in found["parts"]}
+
+
+def test_up_takes_the_consumer_from_the_option_else_from_the_settings(
+    home: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, list[str]]] = []
+
+    class Kept(Stack):
+        """Notes what it would start."""
+
+        def up(self, report: Callable[[Progress], None] = lambda _step: None) -> Started:
+            self.layout.make()
+            plan = self._plan(self.layout, self.ports, Credentials.of(self.layout))
+            seen.append((self.settings.consumer, [part.name for part in plan.parts]))
+            return Started(0.0, {"HEADWATER_AIRFLOW_URL": ""})
+
+    monkeypatch.setattr(commands, "Stack", Kept)
+    monkeypatch.delenv("HEADWATER_CONSUMER", raising=False)
+    for words in (("up",), ("up", "--with-consumer")):
+        assert command(*words).exit_code == 0
+    monkeypatch.setenv("HEADWATER_CONSUMER", "1")
+    for words in (("up",), ("up", "--without-consumer")):
+        assert command(*words).exit_code == 0
+    assert [consumer for consumer, _ in seen] == [False, True, True, False]
+    assert all(("consumer" in names) == consumer for consumer, names in seen)
+    assert home.is_dir()
 
 
 @pytest.mark.usefixtures("logs")

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -29,13 +29,17 @@ class Front:
     port: int
     passwords: dict[str, str] = field(repr=False)
     options: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def start(cls, folder: Path, *options: str) -> Self:
-        """Start on a free port and wait until it answers; `options` go to the program."""
+    def start(
+        cls, folder: Path, *options: str, port: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> Self:
+        """Start (on a free port) and wait until it answers; `options` and `environment` go to the program."""
         folder.mkdir(parents=True, exist_ok=True)
-        front = cls(folder, _free_port(), {user: secrets.token_urlsafe(18) for user in _USERS}, options)
+        passwords = {user: secrets.token_urlsafe(18) for user in _USERS}
+        front = cls(folder, port or _free_port(), passwords, options, environment or {})
         path = folder / "secrets.json"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -112,7 +116,9 @@ class Front:
         command += ["--data-dir", str(self.folder / "data"), "--spool-dir", str(self.folder / "spool")]
         command += ["--secrets", str(self.folder / "secrets.json"), *self.options]
         with (self.folder / "front.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, env={**os.environ, **self.environment}
+            )
         deadline = time.monotonic() + _DEADLINE_S
         while not self._answers():
             if self.process.poll() is not None:

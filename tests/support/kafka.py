@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -27,12 +28,14 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def start(cls, folder: Path) -> Broker:
-        """Start a broker whose state is under `folder`, and wait until it serves clients."""
+    def start(cls, folder: Path, settings: Mapping[str, str] | None = None) -> Broker:
+        """Start a broker whose state is under `folder` and wait until it serves clients; `settings` add to its file."""
         cache = Path(os.environ.get("HEADWATER_CACHE") or project_root() / ".headwater-cache")
-        port, controller_port = _free_ports(2)
+        port, controller_port = free_ports(2)
         node = kafka.Node(folder, port, controller_port)
         kafka.prepare(node, class_path(cache))
+        with node.config.open("a") as config:
+            config.writelines(f"{name}={value}\n" for name, value in (settings or {}).items())
         broker = cls(node, kafka.command(node))
         broker.restart()
         return broker
@@ -42,6 +45,11 @@ class Broker:
         """The running process."""
         assert self._process is not None, "The broker is not running."
         return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def log(self) -> Path:
@@ -85,7 +93,7 @@ class Broker:
             process.wait(10)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free now, outside the range from which the kernel picks ports for clients."""
     found: list[int] = []
     start = 21000 + os.getpid() * 7 % 9000

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog
-from headwater.app.ingest import Ingest, Moved
+from headwater.app.ingest import Ingest
+from headwater.app.storing import Moved
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
 from headwater.core.ranges import Batch, Claim, Found, Stored

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from headwater.core.lines import KEPT_BYTES, cut_lines, find_key, shift_time
+from headwater.core.lines import KEPT_BYTES, Block, cut_lines, find_key, find_keys, read_blocks, shift_time
 
 
 def _cut(data: bytes, limit: int = 100) -> list[tuple[int, bytes, int]]:
@@ -27,8 +27,8 @@ def test_a_line_of_exactly_the_limit_is_whole() -> None:
 
 def test_a_line_over_the_limit_is_cut_and_the_next_one_keeps_its_number() -> None:
     found = _cut(b"x" * 20_000 + b"\n" + b"y\n")
-    assert [(number, len(raw)) for number, raw, _ in found] == [(1, 102), (2, 1)]
-    assert found[0][2] == 20_001
+    assert [(number, size) for number, _, size in found] == [(1, 20_000), (2, 1)]
+    assert len(found[0][1]) <= KEPT_BYTES
     assert len(_cut(b"x" * 20_000, limit=10_000)[0][1]) == KEPT_BYTES
 
 
@@ -66,3 +66,38 @@ def test_a_moved_time_keeps_its_fraction_as_it_was(before: str, after: str) -> N
 @pytest.mark.parametrize("raw", [b"not json", b"[]", b'{"event_timestamp":5}', b'{"event_timestamp":"soon"}', b"{}"])
 def test_a_line_without_a_readable_time_stays_as_it_is(raw: bytes) -> None:
     assert shift_time(raw, "event_timestamp", timedelta(hours=2)) == raw
+
+
+def _blocks(data: bytes, limit: int = 100, first: int = 1, position: int = 0) -> list[Block]:
+    return list(read_blocks(io.BytesIO(data[position:]), limit, first, position))
+
+
+def _flat(blocks: list[Block]) -> tuple[dict[int, bytes], dict[int, int]]:
+    lines = {n: line for block in blocks for n, line in enumerate(block.lines, block.first)}
+    return lines, {line.number: line.size_bytes for block in blocks for line in block.too_long}
+
+
+@pytest.mark.parametrize("limit", [3, 7, 10, 64, 1000])
+def test_blocks_hold_every_line_once_and_can_be_read_on_from_the_end_of_each(limit: int) -> None:
+    data = b"one\n\ntwo\r\n" + b"x" * 50 + b"\n  \nthree\nlast"
+    whole = _blocks(data, limit)
+    assert whole[-1].end == len(data)
+    lines, too_long = _flat(whole)
+    for block in whole:
+        rest, _ = _flat(_blocks(data, limit, block.next, block.end))
+        assert rest == {n: line for n, line in lines.items() if n >= block.next}
+    expected = [b"one", b"", b"two", b"x" * 50, b"  ", b"three", b"last"]
+    assert [lines[n + 1] if n + 1 not in too_long else b"?" for n in range(7)] == [
+        line if n + 1 not in too_long else b"?" for n, line in enumerate(expected)
+    ]
+    assert too_long.get(4, 50) == 50
+    assert (4 in too_long) == (limit < 50)
+
+
+def test_keys_of_many_lines_are_those_of_each() -> None:
+    lines = [b'{"click_id":"abc"}', b"", b'{"click_id" : "d"}', b"no", b'{"click_id":"e\\"f"}']
+    assert (
+        find_keys(lines, "click_id")
+        == [find_key(line, "click_id") for line in lines]
+        == [b"abc", None, b"d", None, None]
+    )

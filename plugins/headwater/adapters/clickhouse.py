@@ -17,9 +17,11 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from headwater.adapters.arrow_stream import stream_pieces
 from headwater.assets import asset
 from headwater.contracts.streams import STREAMS
-from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.core.flood import CommonReject, Judged
+from headwater.core.ranges import Batch, Claim, Column, Found, Stored
 from headwater.errors import FixSettings, HeadwaterError, Retry, Stop
 from headwater.ports import Reject, Row
 
@@ -42,11 +44,17 @@ EXACT_SETTINGS: Mapping[str, object] = {
     "session_timezone": "UTC",
 }
 
+# The chain parses in one subquery and looks at the result in the next; merged into one expression, the lazy evaluation
+# of conditions would parse twice.
+_STORE_SETTINGS: Mapping[str, object] = {"query_plan_merge_expressions": 0}
+
 # Codes of ClickHouse after which the same statement may succeed.
 _TRANSIENT = {159, 202, 209, 210, 241, 242, 252, 319, 394, 425, 999}
 _AUTH = {192, 193, 194, 497, 516}
 _OPENING_S = 3.0
 _PATIENCE_S = 60.0
+# Times that a row is tried again whose token was logged and whose part a crash took.
+_GENERATIONS = 8
 
 
 class ClickHouse:
@@ -59,6 +67,8 @@ class ClickHouse:
     def __init__(self, url: str) -> None:
         self._url = url
         self._opened: Any = None
+        self.repeats = 0
+        """Statements that had to be sent again, so that nobody knows what became of the first try."""
 
     @property
     def _client(self) -> Any:
@@ -97,29 +107,38 @@ class ClickHouse:
         """Run one statement; a statement without a token is not repeated after a doubtful outcome."""
         settings = {**EXACT_SETTINGS, **({"insert_deduplication_token": token} if token else {})}
         call = partial(self._client.command, sql, parameters=_bound(parameters), settings=settings)
-        summary = _patiently(_PATIENCE_S, call) if token else _translated(call)
+        summary = _patiently(_PATIENCE_S, call, self._repeat) if token else _translated(call)
         return int(summary.written_rows) if hasattr(summary, "written_rows") else 0
+
+    def _repeat(self, _state: object) -> None:
+        self.repeats += 1
 
     def statements(self, statements: Iterable[str]) -> None:
         """Run DDL statements in order."""
         for statement in statements:
             self.execute(statement)
 
-    def insert_arrow(self, table: str, batch: pa.RecordBatch, token: str) -> None:
-        """Insert one record batch as one block under a token."""
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        settings = {**EXACT_SETTINGS, "insert_deduplication_token": token}
-        body = sink.getvalue()
-        client, names = self._client, batch.schema.names
+    def insert_arrow(self, table: str, columns: Mapping[str, Column], token: str) -> None:
+        """Insert columns of equal length as one block under a token."""
+        pieces = stream_pieces(columns)
+        settings = {**EXACT_SETTINGS, **_STORE_SETTINGS, "insert_deduplication_token": token}
+        size_bytes = sum(piece.nbytes for piece in pieces)
+        client, names = self._client, list(columns)
         _patiently(
             _PATIENCE_S,
-            lambda: client.raw_insert(table, names, memoryview(body), settings=settings, fmt="ArrowStream"),
+            lambda: client.raw_insert(
+                table,
+                names,
+                pieces,
+                settings=settings,
+                fmt="ArrowStream",
+                transport_settings={"Content-Length": str(size_bytes)},
+            ),
         )
 
 
-_READ_SETTINGS = {"session_timezone": "UTC"}
+# The client asks for whole answers by itself, which costs the server a detour; it tells a broken answer anyway.
+_READ_SETTINGS = {"session_timezone": "UTC", "wait_end_of_query": 0}
 
 
 @cache
@@ -141,6 +160,13 @@ class ClickHouseLedger:
     def open_claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
         """Claims that are not known to be stored."""
         return [_claim(row) for row in self._ch.rows("ingest/open_claims", topic=topic, epoch=epoch)]
+
+    def other_epochs(self, topic: str, epoch: UUID) -> Mapping[UUID, Mapping[int, int]]:
+        """Claimed offsets of other topics of this name."""
+        found: dict[UUID, dict[int, int]] = {}
+        for row in self._ch.rows("ingest/other_epochs", topic=topic, epoch=epoch):
+            found.setdefault(row["epoch"], {})[row["partition"]] = row["to_offset"]
+        return found
 
     def claim(self, proposal: Claim) -> Claim:
         """Insert under the token of the start, read back, and obey what stands there."""
@@ -174,19 +200,17 @@ class ClickHouseLedger:
     def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
         """Insert into the landing table of the stream; its views fill staging, dead letters and heartbeats."""
         rows = len(batch)
-        columns: dict[str, pa.Array[Any]] = {
-            "raw": pa.array(batch.raw, pa.binary()),
-            "epoch": pa.repeat(pa.scalar(str(claim.epoch)), rows),
+        columns: dict[str, Column] = {
+            "raw": batch.raw,
+            "epoch": pa.array([claim.epoch.bytes], pa.binary(16)).take(pa.repeat(0, rows)),
             "partition": pa.repeat(pa.scalar(claim.partition, pa.uint32()), rows),
-            "offset": pa.array(batch.offsets, pa.uint64()),
-            "kafka_time": pa.array(batch.kafka_time_ms, pa.timestamp("ms", "UTC")),
+            "offset": batch.offsets,
+            "kafka_time": batch.kafka_time,
             "ingested_at": pa.repeat(pa.scalar(claim.ingested_at, pa.timestamp("ms", "UTC")), rows),
-            "origin": pa.array(batch.origins, pa.string()),
-            "origin_line": pa.array(batch.origin_lines, pa.uint64()),
+            "origin": batch.origins,
+            "origin_line": batch.origin_lines,
         }
-        self._ch.insert_arrow(
-            f"ops.{stream}_landing", pa.RecordBatch.from_pydict(columns), claim.store_token(generation)
-        )
+        self._ch.insert_arrow(f"ops.{stream}_landing", columns, claim.store_token(generation))
 
     def find(self, stream: str, claim: Claim) -> Found:
         """Count the rows of the range in staging, dead letters and heartbeats."""
@@ -197,25 +221,50 @@ class ClickHouseLedger:
         """Offsets of the range that some target holds."""
         return [row["offset"] for row in self._ch.rows("ingest/present", **_range(stream, claim))]
 
-    def mark_stored(self, stored: Stored) -> None:
-        """Add the row that closes the claim; repeating it adds nothing."""
+    def mark_stored(self, stored: Stored, *, doubtful: bool) -> None:
+        """Add the row that closes the claim; where there is a doubt, look whether it stands there."""
         claim = stored.claim
-        self._ch.run(
-            "ingest/mark_stored",
-            token=f"stored:{claim.claim_id}",
+        place = {
+            "topic": claim.topic,
+            "epoch": claim.epoch,
+            "partition": claim.partition,
+            "from_offset": claim.from_offset,
+        }
+        repeats = self._ch.repeats
+        for generation in range(_GENERATIONS):
+            self._ch.run(
+                "ingest/mark_stored",
+                token=f"stored:{claim.claim_id}" + (f":{generation}" if generation else ""),
+                **place,
+                to_offset=claim.to_offset,
+                claim_id=claim.claim_id,
+                messages=claim.messages,
+                staged=stored.found.staged,
+                dead_letters=stored.found.dead_letters,
+                heartbeats=stored.found.heartbeats,
+                lost=stored.lost,
+                repairs=stored.repairs,
+            )
+            certain = not doubtful and self._ch.repeats == repeats
+            if certain or self._ch.rows("ingest/stored_at", **place):
+                return
+        raise Stop(f"{claim.describe()}: the books keep no row that closes the claim. Check ClickHouse's disk.")
+
+    def judged_before(self, claim: Claim) -> Sequence[Judged]:
+        """Stored claims of the partition before this one, in order."""
+        rows = self._ch.rows(
+            "ingest/judged_before",
             topic=claim.topic,
             epoch=claim.epoch,
             partition=claim.partition,
             from_offset=claim.from_offset,
-            to_offset=claim.to_offset,
-            claim_id=claim.claim_id,
-            messages=claim.messages,
-            staged=stored.found.staged,
-            dead_letters=stored.found.dead_letters,
-            heartbeats=stored.found.heartbeats,
-            lost=stored.lost,
-            repairs=stored.repairs,
         )
+        return [Judged(row["messages"], row["dead_letters"]) for row in reversed(rows)]
+
+    def common_reject(self, claim: Claim) -> CommonReject | None:
+        """The reason and field that most dead letters of the range have."""
+        rows = self._ch.rows("ingest/common_reject", **_offsets(claim))
+        return CommonReject(**rows[0]) if rows else None
 
     def reject(self, stream: str, rejects: Sequence[Reject]) -> None:
         """Keep refused lines, once for each origin and line."""
@@ -234,8 +283,11 @@ class ClickHouseLedger:
 
 
 def _range(stream: str, claim: Claim) -> dict[str, object]:
+    return {"staging": STREAMS[stream].staging_name, **_offsets(claim)}
+
+
+def _offsets(claim: Claim) -> dict[str, object]:
     return {
-        "staging": STREAMS[stream].staging_name,
         "topic": claim.topic,
         "epoch": claim.epoch,
         "partition": claim.partition,
@@ -245,7 +297,7 @@ def _range(stream: str, claim: Claim) -> dict[str, object]:
 
 
 def _generations(proposal: Claim) -> Iterator[Claim]:
-    for generation in range(proposal.generation, proposal.generation + 8):
+    for generation in range(proposal.generation, proposal.generation + _GENERATIONS):
         yield replace(proposal, generation=generation)
 
 
@@ -265,9 +317,10 @@ def _bound(parameters: Mapping[str, object] | None) -> dict[str, object] | None:
     }
 
 
-def _patiently(patience_s: float, call: Any) -> Any:
+def _patiently(patience_s: float, call: Any, before_sleep: Any = None) -> Any:
     """The result of `call`, which may be repeated while the server is away, for at most `patience_s`."""
     attempts = Retrying(
+        before_sleep=before_sleep,
         retry=retry_if_exception_type(Retry),
         wait=wait_exponential_jitter(multiplier=0.1, max=5),
         stop=stop_after_delay(patience_s),

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from uuid import UUID
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
     Message,
-    Producer,
     TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 
+from headwater.adapters.kafka_errors import answering, translate
+from headwater.adapters.kafka_once import KafkaOnce, sending_once
+from headwater.adapters.kafka_reader import KafkaReader, PartitionBuffer
+from headwater.adapters.kafka_sink import KafkaSink, open_sink
 from headwater.core.ranges import Batch
-from headwater.errors import FixSettings, HeadwaterError, Retry
-from headwater.ports import FlushLimits, Watermarks
+from headwater.errors import Retry
+from headwater.ports import Watermarks
 
 log_ = logging.getLogger(__name__)
 
 GROUP = "headwater-ingest"
-ORIGIN_HEADER = "origin"
-LINE_HEADER = "line"
 
 # What goes wrong comes as an exception; librdkafka's own lines on stderr would repeat it many times a second.
 QUIET: Mapping[str, str | int | float | bool] = {"log_level": 0}
@@ -38,15 +38,16 @@ _TIMEOUT_S = 10.0
 _SILENCE_S = 60.0
 # The client reports that a request took too long a little later than the request's own limit.
 ANSWER_S = _TIMEOUT_S + 5
-_CONSUME = 10_000
+_CONSUME = 2_000
 
 
 class KafkaLog:
-    """A cluster, by its bootstrap address."""
+    """A cluster, by its bootstrap address; `overrides` are settings of librdkafka for its consumers."""
 
-    def __init__(self, bootstrap: str, group: str = GROUP) -> None:
+    def __init__(self, bootstrap: str, group: str = GROUP, **overrides: str | float | bool) -> None:
         self._config: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, **QUIET}
         self._group = group
+        self._overrides = overrides
         self._admin = AdminClient(self._config)
         self._epochs: dict[str, UUID] = {}
 
@@ -73,42 +74,50 @@ class KafkaLog:
     @contextmanager
     def join(self, topic: str, resume: Callable[[int], int]) -> Iterator[KafkaReader]:
         """Become a member of the group; partitions move one by one when members come and go."""
-        with self._consumer(group=self._group) as consumer:
+        # A group for each topic, so that members of one do not wait for those of another.
+        with _few_collections(), self._consumer(group=f"{self._group}.{topic}") as consumer:
             yield KafkaReader(consumer, topic, self._epochs.get(topic) or self.epoch(topic), resume)
 
     def read_range(self, topic: str, partition: int, from_offset: int, to_offset: int) -> Batch:
         """Read [from_offset, to_offset) outside any group; what retention has removed is left out."""
         marks = self.watermarks(topic)[partition]
         start, end = max(from_offset, marks.begin), min(to_offset, marks.end)
-        buffer = _Buffer(topic, self._epochs.get(topic) or self.epoch(topic), partition, from_offset)
+        buffer = PartitionBuffer(topic, self._epochs.get(topic) or self.epoch(topic), partition, from_offset)
         if start < end:
             with self._consumer(group="headwater-ranges", **{"enable.partition.eof": True}) as consumer:
                 consumer.assign([TopicPartition(topic, partition, start)])
                 silent_since = time.monotonic()
-                while not buffer.read_to(end, messages := consumer.consume(_CONSUME, timeout=1.0)):
-                    silent_since = time.monotonic() if messages else silent_since
+                while not _read_to(end, consumer.consume(_CONSUME, timeout=1.0), buffer, topic):
                     if time.monotonic() - silent_since > _SILENCE_S:
                         raise Retry(f"Kafka sends nothing of {topic}[{partition}]. Look at `headwater status`.")
         return buffer.batch(to_offset)
 
+    def has_messages(self, topic: str, partition: int, from_offset: int, to_offset: int) -> bool:
+        """Read on from `from_offset` until a message or the end comes."""
+        start = max(from_offset, self.watermarks(topic)[partition].begin)
+        if start >= to_offset:
+            return False
+        with self._consumer(group="headwater-ranges", **{"enable.partition.eof": True}) as consumer:
+            consumer.assign([TopicPartition(topic, partition, start)])
+            silent_since = time.monotonic()
+            while time.monotonic() - silent_since < _SILENCE_S:
+                for message in consumer.consume(1, timeout=1.0):
+                    error, offset = message.error(), message.offset()
+                    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+                        raise translate(KafkaException(error), topic)
+                    return error is None and offset is not None and offset < to_offset
+        raise Retry(f"Kafka sends nothing of {topic}[{partition}]. Look at `headwater status`.")
+
+    @contextmanager
+    def once(self, name: str, topics: Sequence[str], closing: bytes) -> Iterator[KafkaOnce]:
+        """A transaction under its name; taken back when it was not committed."""
+        with answering(topics[0]), sending_once(self._config, name, topics, closing) as sink:
+            yield sink
+
     @contextmanager
     def sink(self) -> Iterator[KafkaSink]:
         """An idempotent producer that waits for all replicas."""
-        sink = KafkaSink(
-            Producer(
-                {
-                    **self._config,
-                    "acks": "all",
-                    "enable.idempotence": True,
-                    "linger.ms": 50,
-                    "batch.size": 1_000_000,
-                    "compression.type": "lz4",
-                    "message.max.bytes": 2_000_000,
-                    "queue.buffering.max.messages": 200_000,
-                    "queue.buffering.max.kbytes": 131_072,
-                }
-            )
-        )
+        sink = open_sink(self._config)
         try:
             yield sink
         finally:
@@ -124,9 +133,12 @@ class KafkaLog:
                 "auto.offset.reset": "error",
                 "partition.assignment.strategy": "cooperative-sticky",
                 "isolation.level": "read_committed",
-                "fetch.message.max.bytes": 4_000_000,
-                "queued.max.messages.kbytes": 65_536,
+                "fetch.message.max.bytes": 500_000,
+                "queued.max.messages.kbytes": 4_096,
                 "fetch.wait.max.ms": 100,
+                # While the queue is full the client would look for room only once a second.
+                "fetch.queue.backoff.ms": 5,
+                **self._overrides,
                 **more,
             }
         )
@@ -137,196 +149,31 @@ class KafkaLog:
 
 
 _MASK = (1 << 64) - 1
-
-
-@dataclass(slots=True)
-class _Buffer:
-    """What was consumed of one partition and is not a batch yet."""
-
-    topic: str
-    epoch: UUID
-    partition: int
-    position: int
-    offsets: list[int] = field(default_factory=list)
-    raw: list[bytes] = field(default_factory=list)
-    times: list[int] = field(default_factory=list)
-    origins: list[str] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    size_bytes: int = 0
-    since_s: float = 0.0
-
-    def add(self, message: Message) -> None:
-        """Take one message; what lies before the position was taken already."""
-        offset = _offset(message)
-        if offset < self.position or (self.offsets and offset <= self.offsets[-1]):
-            return
-        if not self.offsets:
-            self.since_s = time.monotonic()
-        value = message.value() or b""
-        origin, line = _origin(message)
-        self.offsets.append(offset)
-        self.raw.append(value)
-        self.times.append(message.timestamp()[1])
-        self.origins.append(origin)
-        self.lines.append(line)
-        self.size_bytes += len(value)
-
-    def read_to(self, end: int, messages: Sequence[Message]) -> bool:
-        """Take the messages before `end`; true when the partition was read up to there."""
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    return True
-                raise _translate(KafkaException(error), self.topic)
-            if _offset(message) >= end:
-                return True
-            self.add(message)
-        return bool(self.offsets) and self.offsets[-1] >= end - 1
-
-    def is_ready(self, limits: FlushLimits) -> bool:
-        """Whether the rows, the bytes or the age of what is here have reached a limit."""
-        return bool(self.offsets) and (
-            len(self.offsets) >= limits.rows
-            or self.size_bytes >= limits.size_bytes
-            or time.monotonic() - self.since_s >= limits.age_s
-        )
-
-    def batch(self, to_offset: int | None = None) -> Batch:
-        """Everything here as one batch; the buffer goes on behind it, empty."""
-        end = to_offset if to_offset is not None else self.offsets[-1] + 1
-        batch = Batch(
-            self.topic, self.epoch, self.partition, self.position, end,
-            self.offsets, self.raw, self.times, self.origins, self.lines,
-        )  # fmt: skip
-        self.position = end
-        self.offsets, self.raw, self.times, self.origins, self.lines = [], [], [], [], []
-        self.size_bytes = 0
-        return batch
-
-
-class KafkaReader:
-    """One member of the consumer group on one topic."""
-
-    def __init__(self, consumer: Consumer, topic: str, epoch: UUID, resume: Callable[[int], int]) -> None:
-        self._consumer = consumer
-        self._topic = topic
-        self._epoch = epoch
-        self._resume = resume
-        self._buffers: dict[int, _Buffer] = {}
-        consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
-
-    def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:
-        """Consume what is there for at most `timeout_s`, and return the batches that are ready."""
-        for message in self._consumer.consume(_CONSUME, timeout=timeout_s):
-            if message.error() is not None:
-                raise _translate(KafkaException(message.error()), self._topic)
-            buffer = self._buffers.get(message.partition() or 0)
-            if buffer is not None:
-                buffer.add(message)
-        return [b.batch() for b in self._buffers.values() if b.is_ready(limits)]
-
-    def flush(self) -> Sequence[Batch]:
-        """Everything collected so far."""
-        return [b.batch() for b in self._buffers.values() if b.offsets]
-
-    def seek(self, partition: int, offset: int) -> None:
-        """Drop what was collected of `partition` and read on from `offset`."""
-        if partition in self._buffers:
-            self._buffers[partition] = _Buffer(self._topic, self._epoch, partition, offset)
-            self._consumer.seek(TopicPartition(self._topic, partition, offset))
-
-    def commit(self, partition: int, offset: int) -> None:
-        """Commit in the consuming thread; a member that was fenced is told so and goes on."""
-        try:
-            self._consumer.commit(offsets=[TopicPartition(self._topic, partition, offset)], asynchronous=False)
-        except KafkaException as error:
-            log_.warning("offset %d of %s[%d] not committed: %s", offset, self._topic, partition, error.args[0].name())
-
-    def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        assigned = []
-        for partition in partitions:
-            offset = self._resume(partition.partition)
-            self._buffers[partition.partition] = _Buffer(self._topic, self._epoch, partition.partition, offset)
-            assigned.append(TopicPartition(self._topic, partition.partition, offset or OFFSET_BEGINNING))
-        consumer.incremental_assign(assigned)
-
-    def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        for partition in partitions:
-            self._buffers.pop(partition.partition, None)
-        consumer.incremental_unassign(list(partitions))
-
-
-class KafkaSink:
-    """A producer that reports what was not acknowledged."""
-
-    def __init__(self, producer: Producer) -> None:
-        self._producer = producer
-        self._failure: KafkaError | None = None
-
-    def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
-        """Queue one message with its origin in the headers."""
-        headers: list[tuple[str, str | bytes | None]] | None = (
-            [(ORIGIN_HEADER, origin.encode()), (LINE_HEADER, str(line).encode())] if origin else None
-        )
-        while True:
-            try:
-                self._producer.produce(topic, value, key, headers=headers, on_delivery=self._on_delivery)
-            except BufferError:
-                self._producer.poll(0.1)
-            else:
-                self._producer.poll(0)
-                return
-
-    def flush(self) -> None:
-        """Wait for every acknowledgement. Raises `Retry` when a message was not kept."""
-        waiting = self._producer.flush(120)
-        if self._failure is not None or waiting:
-            reason = self._failure.str() if self._failure is not None else "no answer within 120 s"
-            raise Retry(f"Kafka did not keep every message: {reason}. Load again: what was kept counts once.")
-
-    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            self._failure = error
-
-
-def _offset(message: Message) -> int:
-    """Every consumed message has an offset; only the type does not say so."""
-    offset = message.offset()
-    return -1 if offset is None else offset
-
-
-def _origin(message: Message) -> tuple[str, int]:
-    headers = message.headers()
-    found = dict(headers) if headers else {}
-    origin, line = found.get(ORIGIN_HEADER), found.get(LINE_HEADER)
-    return _text(origin), int(_text(line)) if line is not None and line.isdigit() else 0
-
-
-def _text(value: str | bytes | None) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
-
-
-_AWAY = {
-    KafkaError._TRANSPORT,  # noqa: SLF001 - the client's own codes have no other names
-    KafkaError._TIMED_OUT,  # noqa: SLF001
-    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-}
+_COLLECT_AFTER = 100_000
 
 
 @contextmanager
-def answering(topic: str) -> Iterator[None]:
-    """Errors of Kafka as errors of ours: no such topic is a matter of settings, everything else may pass."""
+def _few_collections() -> Iterator[None]:
+    """Look for cycles of garbage rarely: thousands of messages at a time, none of them in a cycle, would have it done
+    all the time, at a fifth of the consumer's work."""
+    usual = gc.get_threshold()
+    gc.set_threshold(max(usual[0], _COLLECT_AFTER), *usual[1:])
     try:
         yield
-    except KafkaException as error:
-        raise _translate(error, topic) from error
+    finally:
+        gc.set_threshold(*usual)
 
 
-def _translate(error: KafkaException, topic: str) -> HeadwaterError:
-    cause = error.args[0]
-    if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        return FixSettings(f"Kafka has no topic {topic}. Run `headwater topics` to create the topics.", topic=topic)
-    if cause.code() in _AWAY:
-        return Retry("Kafka does not answer. Start the stack with `headwater up`; `headwater status` shows what runs.")
-    return Retry(f"Kafka did not answer for {topic}: {cause.str()}. Look at `headwater status`.", topic=topic)
+def _read_to(end: int, messages: Sequence[Message], buffer: PartitionBuffer, topic: str) -> bool:
+    """Take the messages before `end`; true when the partition was read up to there."""
+    taken: list[Message] = []
+    for message in messages:
+        error, offset = message.error(), message.offset()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+            raise translate(KafkaException(error), topic)
+        if error is not None or offset is None or offset >= end:
+            buffer.add(taken)
+            return True
+        taken.append(message)
+    buffer.add(taken)
+    return buffer.reached >= end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,9 +11,10 @@ from uuid import UUID, uuid4
 
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import Topic
-from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.core.flood import CommonReject, Judged
+from headwater.core.ranges import Batch, Claim, Found, Message, Stored
 from headwater.core.verdict import Heartbeat, Rejected, judge
-from headwater.errors import FixSettings
+from headwater.errors import FixSettings, Retry
 from headwater.ports import Clock, FlushLimits, Reject, TopicChange, Watermarks
 
 
@@ -27,20 +29,10 @@ class FixedClock:
         return self.moment
 
 
-@dataclass(frozen=True, slots=True)
-class _Message:
-    offset: int
-    key: bytes | None
-    value: bytes
-    time_ms: int
-    origin: str
-    line: int
-
-
 @dataclass(slots=True)
 class _Topic:
     epoch: UUID
-    partitions: list[list[_Message]]
+    partitions: list[list[Message]]
     begins: list[int]
     committed: dict[int, int] = field(default_factory=dict)
 
@@ -51,6 +43,8 @@ class MemoryLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._topics: dict[str, _Topic] = {}
+        self._senders: dict[str, int] = {}
+        self.sent_once: set[str] = set()
 
     def ensure(self, topic: Topic) -> TopicChange:
         """Make the topic, or add partitions."""
@@ -95,11 +89,31 @@ class MemoryLog:
     def read_range(self, topic: str, partition: int, from_offset: int, to_offset: int) -> Batch:
         """The messages of [from_offset, to_offset) that are still there."""
         messages = [m for m in self._topic(topic).partitions[partition] if from_offset <= m.offset < to_offset]
-        return Batch(
-            topic, self.epoch(topic), partition, from_offset, to_offset,
-            [m.offset for m in messages], [m.value for m in messages], [m.time_ms for m in messages],
-            [m.origin for m in messages], [m.line for m in messages],
-        )  # fmt: skip
+        return Batch.of(topic, self.epoch(topic), partition, from_offset, to_offset, messages)
+
+    def has_messages(self, topic: str, partition: int, from_offset: int, to_offset: int) -> bool:
+        """Whether a message is there."""
+        return bool(len(self.read_range(topic, partition, from_offset, to_offset)))
+
+    @contextmanager
+    def once(self, name: str, topics: Sequence[str], closing: bytes) -> Iterator[_MemoryOnce]:
+        """Messages that are kept when they are committed, once under their name."""
+        sender = self._senders[name] = self._senders.get(name, 0) + 1
+        yield _MemoryOnce(self, name, sender)
+        for topic in topics:
+            for partition in range(len(self._topic(topic).partitions)):
+                self._append(topic, partition, closing)
+
+    def commit_once(
+        self, name: str, sender: int, messages: Sequence[tuple[str, bytes | None, bytes, str, int]]
+    ) -> None:
+        """Keep the messages of a sender, unless a later one of its name has come."""
+        if self._senders[name] != sender:
+            raise Retry(f"Another sender of {name} took over. Run again: what it sent is known.")
+        if messages:
+            self.sent_once.add(name)
+        for message in messages:
+            self.send(*message)
 
     @contextmanager
     def sink(self) -> Iterator[MemoryLog]:
@@ -108,14 +122,30 @@ class MemoryLog:
 
     def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
         """Append one message; equal keys go to one partition."""
+        partition = sum(key or b"") % len(self._topic(topic).partitions)
+        self._append(topic, partition, value, origin, line)
+
+    def send_lines(
+        self, topic: str, keys: Sequence[bytes | None], lines: Sequence[bytes], origin: str, numbers: Sequence[int]
+    ) -> None:
+        """Append one message per line."""
+        for key, line, number in zip(keys, lines, numbers, strict=True):
+            self.send(topic, key, line, origin, number)
+
+    def _append(self, topic: str, partition: int, value: bytes, origin: str = "", line: int = 0) -> None:
         found = self._topic(topic)
-        partition = sum(key or b"") % len(found.partitions)
-        offset = self._end(found, partition)
         time_ms = int(self._clock.now().timestamp() * 1000)
-        found.partitions[partition].append(_Message(offset, key, value, time_ms, origin, line))
+        found.partitions[partition].append(Message(self._end(found, partition), value, time_ms, origin, line))
 
     def flush(self) -> None:
         """Everything is kept at once."""
+
+    def beat(self, topic: str, value: bytes) -> None:
+        """Append one message to every partition."""
+        found = self._topic(topic)
+        time_ms = int(self._clock.now().timestamp() * 1000)
+        for partition, messages in enumerate(found.partitions):
+            messages.append(Message(self._end(found, partition), value, time_ms))
 
     def commit(self, topic: str, partition: int, offset: int) -> None:
         """Note the group's offset."""
@@ -136,11 +166,36 @@ class MemoryLog:
         return messages[-1].offset + 1 if messages else found.begins[partition]
 
 
+class _MemoryOnce:
+    def __init__(self, log: MemoryLog, name: str, sender: int) -> None:
+        self._log = log
+        self._name = name
+        self._sender = sender
+        self._queued: list[tuple[str, bytes | None, bytes, str, int]] = []
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether messages were committed under this name before."""
+        return self._name in self._log.sent_once
+
+    def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
+        """Queue one message."""
+        self._queued.append((topic, key, value, origin, line))
+
+    def flush(self) -> None:
+        """Nothing is on its way."""
+
+    def commit(self) -> None:
+        """Keep what was queued."""
+        self._log.commit_once(self._name, self._sender, self._queued)
+
+
 class _MemoryReader:
     def __init__(self, log: MemoryLog, topic: str, positions: dict[int, int]) -> None:
         self._log = log
         self._topic = topic
         self._positions = positions
+        self.caught_up = False
 
     def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:  # noqa: ARG002
         """What is there, cut by rows."""
@@ -152,6 +207,7 @@ class _MemoryReader:
             if len(batch):
                 batches.append(batch)
                 self._positions[partition] = end
+        self.caught_up = not batches
         return batches
 
     def flush(self) -> Sequence[Batch]:
@@ -175,6 +231,7 @@ class Books:
     tokens: set[str] = field(default_factory=set)
     stored: dict[UUID, Stored] = field(default_factory=dict)
     rows: dict[tuple[str, UUID, int, int], str] = field(default_factory=dict)
+    reasons: dict[tuple[str, UUID, int, int], tuple[str, str]] = field(default_factory=dict)
     rejects: dict[tuple[str, str, int], Reject] = field(default_factory=dict)
 
 
@@ -196,6 +253,11 @@ class MemoryLedger:
         claims = [c for c in self._of(topic, epoch) if c.claim_id not in self.books.stored]
         return sorted(claims, key=lambda c: (c.partition, c.from_offset))
 
+    def other_epochs(self, topic: str, epoch: UUID) -> Mapping[UUID, Mapping[int, int]]:
+        """Claimed offsets of other topics of this name."""
+        others = {c.epoch for c in self.books.claims if c.topic == topic and c.epoch != epoch}
+        return {other: {c.partition: c.to_offset for c in self.claims(topic, other)} for other in others}
+
     def claim(self, proposal: Claim) -> Claim:
         """The first proposal of a start stands."""
         for standing in self._of(proposal.topic, proposal.epoch):
@@ -210,10 +272,14 @@ class MemoryLedger:
         if token in self.books.tokens:
             return
         self.books.tokens.add(token)
-        for offset, raw, time_ms in zip(batch.offsets, batch.raw, batch.kafka_time_ms, strict=True):
-            verdict = judge(STREAMS[stream], raw, datetime.fromtimestamp(time_ms / 1000, UTC))
+        for message in batch.messages():
+            offset = message.offset
+            verdict = judge(STREAMS[stream], message.raw, datetime.fromtimestamp(message.kafka_time_ms / 1000, UTC))
             target = {Rejected: "dead_letters", Heartbeat: "heartbeats"}.get(type(verdict), "staged")
             self.books.rows[claim.topic, claim.epoch, claim.partition, offset] = target
+            if isinstance(verdict, Rejected):
+                reason = verdict.reason.value, verdict.field
+                self.books.reasons[claim.topic, claim.epoch, claim.partition, offset] = reason
 
     def lose_rows(self) -> None:
         """Forget rows and keep tokens, as a crash at the rename of a part does."""
@@ -228,9 +294,19 @@ class MemoryLedger:
         """Offsets of the range that are kept."""
         return [key[3] for key in self._range(claim)]
 
-    def mark_stored(self, stored: Stored) -> None:
+    def mark_stored(self, stored: Stored, *, doubtful: bool) -> None:  # noqa: ARG002
         """Close the claim."""
         self.books.stored.setdefault(stored.claim.claim_id, stored)
+
+    def judged_before(self, claim: Claim) -> Sequence[Judged]:
+        """Stored claims of the partition before this one, in order."""
+        stored = [s for s in self.books.stored.values() if _stands_before(s.claim, claim)]
+        return [Judged(s.found.total, s.found.dead_letters) for s in sorted(stored, key=lambda s: s.claim.from_offset)]
+
+    def common_reject(self, claim: Claim) -> CommonReject | None:
+        """The reason and field that most rejects of the range have."""
+        reasons = Counter(self.books.reasons[key] for key in self._range(claim) if key in self.books.reasons)
+        return next((CommonReject(*reason, events) for reason, events in reasons.most_common(1)), None)
 
     def reject(self, stream: str, rejects: Sequence[Reject]) -> None:
         """Keep refused lines once."""
@@ -250,3 +326,8 @@ class MemoryLedger:
             for key in self.books.rows
             if key[:3] == (claim.topic, claim.epoch, claim.partition) and claim.from_offset <= key[3] < claim.to_offset
         ]
+
+
+def _stands_before(one: Claim, other: Claim) -> bool:
+    same = (one.topic, one.epoch, one.partition) == (other.topic, other.epoch, other.partition)
+    return same and one.from_offset < other.from_offset

@@ -15,7 +15,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from headwater.adapters.kafka import ANSWER_S, QUIET, answering
+from headwater.adapters.kafka import ANSWER_S, QUIET
+from headwater.adapters.kafka_errors import answering
 from headwater.contracts.topics import Topic
 from headwater.errors import FixSettings
 from headwater.ports import TopicChange

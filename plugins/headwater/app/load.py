@@ -1,36 +1,39 @@
-"""Send the lines of JSONL files to their topics as they are; the engine judges them, not the loader."""
+"""Send the lines of JSONL files to their topics as they are; the engine judges them, not the loader.
+
+A load notes from time to time up to which line Kafka has acknowledged everything. One that was killed goes on there:
+the lines after the note may be in Kafka twice, and count once in the facts.
+"""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-
-import zstandard
+from typing import Any
 
 from headwater.app.decide import decide
+from headwater.app.event_files import OpenFile, content_hash, find_files, opened
 from headwater.contracts.rejects import RejectReason
-from headwater.contracts.streams import STREAMS, Stream
-from headwater.core.lines import cut_lines, event_time, find_key, shift_time
-from headwater.errors import FixSettings
-from headwater.ports import Clock, Database, EventLog, Ledger, Reject
+from headwater.contracts.streams import Stream
+from headwater.core.lines import Block, cut_lines, event_time, find_keys, read_blocks, shift_time
+from headwater.ports import Clock, Database, EventLog, EventSink, Ledger, Reject
 
 # A topic takes messages of 2,000,000 bytes, with their key and headers.
 MAX_LINE_BYTES = 1_900_000
-_TELL_EVERY = 20_000
+NOTE_LINES = 200_000
+_TELL_LINES = 20_000
 _SHIFT_DECISION = "samples_shift_s"
 _TIME_FIELD = "event_timestamp"
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What became of one file; `skipped` when the same content had been loaded before."""
+    """What became of one file.
+
+    `skipped` when the same content had been loaded before; `resumed_at` is the line up to which an earlier load had
+    come, whose counts are included.
+    """
 
     stream: str
     path: str
@@ -38,6 +41,21 @@ class Loaded:
     rejected: int
     size_bytes: int
     skipped: bool = False
+    resumed_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a load has come; `position` counts unpacked bytes, `read_bytes` those of the file on disk."""
+
+    position: int = 0
+    lines: int = 0
+    sent: int = 0
+    rejects: int = 0
+    read_bytes: int = 0
+
+
+Tell = Callable[[Progress], None]
 
 
 class Loader:
@@ -55,17 +73,17 @@ class Loader:
         path: Path,
         shift: timedelta = timedelta(0),
         again: bool = False,
-        tell: Callable[[int], None] = lambda _sent: None,
+        tell: Tell = lambda _progress: None,
     ) -> Loaded:
         """Send every line of `path` (plain, `.gz` or `.zst`) to the topic of `stream`, with its origin in the headers.
 
-        Times are moved by `shift`. Lines too large for Kafka are kept as rejects. `tell` hears the number of lines
-        sent so far. Returns when Kafka has acknowledged every message. Raises `FixSettings` when the file cannot be
-        read, `Retry` when Kafka is away.
+        Times are moved by `shift`. Lines too large for Kafka are kept as rejects. Goes on where an earlier load of the
+        same content was cut off. Returns when Kafka has acknowledged every message. Raises `FixSettings` when the file
+        cannot be read, `Retry` when Kafka is away.
         """
         book: dict[str, Any] = {
             "key": str(path.resolve()),
-            "etag": _sha256(path),
+            "etag": content_hash(path),
             "topic": stream.topic,
             "epoch": self._log.epoch(stream.topic),
             "variant": f"shift {int(shift.total_seconds())} s" if shift else "",
@@ -74,16 +92,23 @@ class Loader:
         if before and not again:
             row = before[0]
             return Loaded(stream.name, str(path), int(row["lines"]), int(row["rejects"]), int(row["size_bytes"]), True)
-        loaded = send_file(stream, path, self._log, self._ledger, shift, tell)
+        start = Progress() if before else self._noted(book)
+
+        def note(progress: Progress) -> None:
+            counts = {name: getattr(progress, name) for name in ("position", "lines", "sent", "rejects")}
+            self._db.run("ops/record_load_progress", **book, **counts, saved_at=self._clock.now())
+
+        sending = _Sending(stream, path, self._ledger, shift, note, tell)
+        done = sending.run(self._log, start)
         self._db.run(
             "ops/record_loaded",
             **book,
-            size_bytes=loaded.size_bytes,
-            lines=loaded.sent,
-            rejects=loaded.rejected,
+            size_bytes=done.position,
+            lines=done.sent,
+            rejects=done.rejects,
             loaded_at=self._clock.now(),
         )
-        return loaded
+        return Loaded(stream.name, str(path), done.sent, done.rejects, done.position, resumed_at=start.lines)
 
     def samples_shift(self, folder: Path) -> timedelta:
         """How far the bundled samples are moved so that their newest event is recent; decided once per platform."""
@@ -92,81 +117,72 @@ class Loader:
         proposal = int((now - newest).total_seconds()) // 60 * 60 if newest else 0
         return timedelta(seconds=int(decide(self._db, self._clock, _SHIFT_DECISION, str(proposal))))
 
-
-def send_file(
-    stream: Stream,
-    path: Path,
-    log: EventLog,
-    ledger: Ledger,
-    shift: timedelta = timedelta(0),
-    tell: Callable[[int], None] = lambda _sent: None,
-) -> Loaded:
-    """Send the lines of one file; returns when all are acknowledged."""
-    sent = rejected = size = 0
-    origin = path.name
-    moves = bool(shift) and any(field.name == _TIME_FIELD for field in stream.fields)
-    with opened(path) as file, log.sink() as sink:
-        for line in cut_lines(file, MAX_LINE_BYTES):
-            size += line.size_bytes
-            if line.size_bytes > MAX_LINE_BYTES:
-                detail = f"{line.size_bytes:,} bytes, the limit is {MAX_LINE_BYTES:,}"
-                reject = Reject(line.raw, RejectReason.TOO_LARGE.value, detail, origin, line.number)
-                ledger.reject(stream.name, [reject])
-                rejected += 1
-                continue
-            raw = shift_time(line.raw, _TIME_FIELD, shift) if moves else line.raw
-            sink.send(stream.topic, find_key(raw, stream.key_field), raw, origin, line.number)
-            sent += 1
-            if sent % _TELL_EVERY == 0:
-                tell(sent)
-        sink.flush()
-    return Loaded(stream.name, str(path), sent, rejected, size)
+    def _noted(self, book: Mapping[str, Any]) -> Progress:
+        rows = self._db.rows("ops/load_progress", **book)
+        return Progress(**{name: int(value) for name, value in rows[0].items()}) if rows else Progress()
 
 
-def find_files(folder: Path) -> dict[str, Path]:
-    """The four files `<stream>_events.jsonl` (also `.gz`, `.zst`) of a folder, by stream.
+class _Sending:
+    """The sending of one file."""
 
-    Raises `FixSettings` naming what is missing.
-    """
-    found = {}
-    for stream in STREAMS.values():
-        candidates = [folder / f"{stream.file_name}{suffix}" for suffix in ("", ".gz", ".zst")]
-        path = next((p for p in candidates if p.is_file()), None)
-        if path is None:
-            raise FixSettings(
-                f"{folder} has no {stream.file_name} (nor .gz, .zst). A folder of events holds "
-                f"{', '.join(s.file_name for s in STREAMS.values())}: set HEADWATER_SAMPLES_DIR to such a folder."
-            )
-        found[stream.name] = path
-    return found
+    def __init__(
+        self, stream: Stream, path: Path, ledger: Ledger, shift: timedelta, note: Callable[[Progress], None], tell: Tell
+    ) -> None:
+        self._stream = stream
+        self._path = path
+        self._origin = path.name
+        self._ledger = ledger
+        self._shift = shift if any(field.name == _TIME_FIELD for field in stream.fields) else timedelta(0)
+        self._note = note
+        self._tell = tell
+
+    def run(self, log: EventLog, start: Progress) -> Progress:
+        """Send what comes after `start`; returns when all is acknowledged."""
+        with opened(self._path) as file, log.sink() as sink:
+            done = self._send_from(file, sink, start)
+            sink.flush()
+        return done
+
+    def _send_from(self, file: OpenFile, sink: EventSink, start: Progress) -> Progress:
+        file.skip(start.position)
+        done = noted = told = start
+        for block in read_blocks(file.bytes, MAX_LINE_BYTES, start.lines + 1, start.position):
+            rejects = self._reject(block)
+            sent = self._send(block, sink)
+            done = Progress(block.end, block.next - 1, done.sent + sent, done.rejects + rejects, file.read_bytes)
+            if done.lines - told.lines >= _TELL_LINES:
+                self._tell(done)
+                told = done
+            if done.lines - noted.lines >= NOTE_LINES:
+                sink.flush()
+                self._note(done)
+                noted = done
+        return replace(done, read_bytes=file.read_bytes)
+
+    def _send(self, block: Block, sink: EventSink) -> int:
+        lines = block.lines
+        keys = find_keys(lines, self._stream.key_field)
+        numbers = range(block.first, block.next)
+        if None in keys:  # a line without a key may be blank
+            kept = [i for i, line in enumerate(lines) if keys[i] is not None or line.strip()]
+            lines, keys = [lines[i] for i in kept], [keys[i] for i in kept]
+            sink.send_lines(self._stream.topic, keys, self._moved(lines), self._origin, [numbers[i] for i in kept])
+        else:
+            sink.send_lines(self._stream.topic, keys, self._moved(lines), self._origin, numbers)
+        return len(lines)
+
+    def _moved(self, lines: list[bytes]) -> list[bytes]:
+        return [shift_time(line, _TIME_FIELD, self._shift) for line in lines] if self._shift else lines
+
+    def _reject(self, block: Block) -> int:
+        for line in block.too_long:
+            detail = f"{line.size_bytes:,} bytes, the limit is {MAX_LINE_BYTES:,}"
+            reject = Reject(line.raw, RejectReason.TOO_LARGE.value, detail, self._origin, line.number)
+            self._ledger.reject(self._stream.name, [reject])
+        return len(block.too_long)
 
 
 def _newest_time(path: Path) -> datetime | None:
     with opened(path) as file:
-        times = [event_time(line.raw, _TIME_FIELD) for line in cut_lines(file, MAX_LINE_BYTES)]
+        times = [event_time(line.raw, _TIME_FIELD) for line in cut_lines(file.bytes, MAX_LINE_BYTES)]
     return max((time for time in times if time is not None), default=None)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise FixSettings(f"{path} cannot be read: {error.strerror}.", path=path) from error
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked by its suffix."""
-    try:
-        with path.open("rb", buffering=1 << 20) as file:
-            if path.suffix == ".gz":
-                with gzip.open(file) as unpacked:
-                    yield cast("BinaryIO", unpacked)
-            elif path.suffix == ".zst":
-                with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as unpacked:
-                    yield cast("BinaryIO", io.BufferedReader(unpacked, 1 << 20))
-            else:
-                yield file
-    except (OSError, EOFError, zstandard.ZstdError) as error:
-        raise FixSettings(f"{path} cannot be read: {error}. What came before the fault was sent.", path=path) from error

@@ -79,6 +79,12 @@ def migrate(migrations: Sequence[Migration], database: Database) -> list[Migrati
     return new
 
 
+def pending(migrations: Sequence[Migration], database: Database) -> list[Migration]:
+    """Those that were not applied yet."""
+    applied = _applied(database)
+    return [migration for migration in migrations if migration.number not in applied]
+
+
 def _applied(database: Database) -> dict[int, str]:
     exists = database.query("SELECT count() AS n FROM system.tables WHERE database = 'ops' AND name = 'migrations'")
     if not exists[0]["n"]:

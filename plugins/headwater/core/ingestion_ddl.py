@@ -1,22 +1,24 @@
-"""The migration that makes the ingestion tables, derived from the contract."""
+"""The migration that makes the chain of ingestion anew, derived from the contract."""
 
 from __future__ import annotations
 
 from headwater.contracts.streams import STREAMS
-from headwater.core.parse_sql import create_chain, create_common, create_staging
+from headwater.core.parse_sql import create_chain, drop_chain, tune_staging
 
-_HEAD = (
-    "-- Derived from the contract (headwater.contracts): staging tables, dead letters, heartbeats, "
-    "and the chain of views\n"
-    "-- that parses, judges and routes each message once. `python -m headwater.core.ingestion_ddl` prints it.\n"
-)
+_HEAD = """\
+-- Derived from the contract (headwater.contracts): the chain of views that parses, judges and routes each message once.
+-- `python -m headwater.core.ingestion_ddl` prints it. What comes while the views are away is counted as missing and
+-- stored again.
+"""
 
 
 def ingestion_ddl() -> str:
     """Statements for all streams, each ending with a semicolon at the end of its line."""
-    statements = list(create_common())
-    for stream in STREAMS.values():
-        statements += [create_staging(stream), *create_chain(stream)]
+    statements = [
+        statement
+        for stream in STREAMS.values()
+        for statement in (tune_staging(stream), *drop_chain(stream), *create_chain(stream))
+    ]
     return _HEAD + "".join(f"\n{statement};\n" for statement in statements)
 
 

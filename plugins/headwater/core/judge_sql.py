@@ -1,12 +1,14 @@
 """SQL that parses and judges the messages of a stream, derived from the contract.
 
-Three steps, each a view whose result is complete before the next one reads it, so that nothing is computed twice:
-parse (`JSONExtract` into a typed tuple), check (is the message plainly valid? if not, take its raw values), and judge
+Parse (`JSONExtract` into a typed tuple, and is the message plainly valid?), then stage what is, and judge the rest
 (look at the raw values field by field, with the rules of `contracts/types.py`). Only messages that are not plainly
 valid pay for the last part. `verdict.py` is the same in Python.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import indent
 
 from headwater.contracts.rejects import RejectReason
 from headwater.contracts.streams import HEARTBEAT_FIELD, MAX_MESSAGE_BYTES, Field, Stream
@@ -37,48 +39,78 @@ def _whole(pattern: str) -> str:
 
 def tuple_type(stream: Stream) -> str:
     """Type of the tuple that a message of `stream` is parsed into; NULL where a field is absent or mistyped."""
-    return "Tuple(" + ", ".join(f"{field.name} {_TUPLE_TYPES[field.column.kind]}" for field in stream.fields) + ")"
+    return "Tuple(" + ", ".join(f"{field.name} {_tuple_type(field)}" for field in stream.fields) + ")"
+
+
+def _tuple_type(field: Field) -> str:
+    type_ = _TUPLE_TYPES[field.column.kind]
+    return f"LowCardinality({type_})" if field.column.clickhouse.startswith("LowCardinality") else type_
 
 
 def parse_select(stream: Stream, source: str) -> str:
-    """One row per message: its fields as `x`, how many `":` it has, and how many of these stand before a string."""
+    """One row per message: its fields as `x`, its times, and whether it is `usual`."""
+    times = "".join(f"\n        {_plain_time(f'x.{field.name}')} AS {field.name}_at," for field in _times(stream))
+    names = "".join(f"{field.name}_at, " for field in _times(stream))
+    return f"""SELECT raw, {POSITION}, x, {names}
+    {_usual(stream)} AS usual
+FROM
+(
+    SELECT
+        raw, {POSITION},
+        JSONExtract(raw, {literal(tuple_type(stream))}) AS x,{times}
+        countSubstrings(raw, '":') AS colons,
+        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+    FROM {source}
+)"""  # noqa: S608 - every part comes from the contract
+
+
+def usual_select(stream: Stream, source: str) -> str:
+    """One row per usual message, as it is staged."""
+    values = ",\n".join(f"    {_usual_value(field)} AS {field.name}" for field in stream.fields)
     return f"""SELECT
-    raw, {POSITION},
-    JSONExtract(raw, {literal(tuple_type(stream))}) AS x,
-    countSubstrings(raw, '":') AS colons,
-    countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
-FROM {source}"""  # noqa: S608 - every part comes from the contract
-
-
-def check_select(stream: Stream, source: str) -> str:
-    """One row per message: whether it is `usual`; for those that are not, names and raw values of their fields.
-
-    `given` has one value for each field of the contract, in its order: '' when absent, the first of equal names.
-    """
-    values = ",\n        ".join(f"JSONExtractRaw(raw, {literal(field.name)})" for field in stream.fields)
-    return f"""SELECT
-    raw, {POSITION}, x,
-    {_usual(stream)} AS usual,
-    if(usual, [], JSONExtractKeys(raw)) AS names,
-    if(usual, [], [
-        {values}
-    ]) AS given
-FROM {source}"""  # noqa: S608 - every part comes from the contract
+{values},
+    toUInt32(0) AS unknown_fields,
+    {literal(stream.topic)} AS topic, {POSITION}
+FROM {source}
+WHERE usual"""  # noqa: S608 - every part comes from the contract
 
 
 def judge_select(stream: Stream, source: str) -> str:
-    """One row per message: values of all fields, the number of unknown ones, and the verdict."""
+    """One row per message that is not usual: values of all fields, the number of unknown ones, and the verdict.
+
+    `given` has one value for each field of the contract, in its order: '' when absent, the first of equal names.
+    """
     values = ",\n".join(f"    {_value(field, given)} AS {field.name}" for field, given in _given(stream))
     known = ", ".join(literal(field.name) for field in stream.fields)
-    return f"""WITH if(usual, ('', '', ''), {_diagnosis(stream)}) AS judged
-SELECT
+    steps = f"""SELECT raw, {POSITION}, x, JSONExtractKeys(raw) AS names, {_raw_values(stream)} AS given
+FROM {source}
+WHERE NOT usual"""  # noqa: S608 - every part comes from the contract
+    # Subqueries, because the analyzer expands an alias anew wherever it is used.
+    for step in _diagnosis(stream):
+        steps = f"SELECT *, {step}\nFROM\n({_indented(steps)})"
+    return f"""SELECT
     raw, {POSITION},
 {values},
-    if(usual, 0, length(arrayDistinct(arrayFilter(n -> n NOT IN ({known}), names)))) AS unknown_fields,
-    judged.1 AS verdict,
-    judged.2 AS field,
-    judged.3 AS detail
-FROM {source}"""  # noqa: S608 - every part comes from the contract
+    length(arrayDistinct(arrayFilter(n -> n NOT IN ({known}), names))) AS unknown_fields,
+{_verdict(stream)}
+FROM
+({_indented(steps)})"""  # noqa: S608 - every part comes from the contract
+
+
+def _raw_values(stream: Stream) -> str:
+    return "[" + ", ".join(f"JSONExtractRaw(raw, {literal(field.name)})" for field in stream.fields) + "]"
+
+
+def _indented(text: str) -> str:
+    return "\n" + indent(text, "    ") + "\n"
+
+
+def _times(stream: Stream) -> list[Field]:
+    return [field for field in stream.fields if field.column.kind is Kind.TIME]
+
+
+def _plain_time(x: str) -> str:
+    return f"toDateTime64OrNull({x}, 6, 'UTC')"
 
 
 def _given(stream: Stream) -> list[tuple[Field, str]]:
@@ -121,7 +153,7 @@ def _usual_field(field: Field) -> list[str]:
         case Kind.TEXT if field.required:
             return [f"{x} != ''"]
         case Kind.TIME:
-            parsed = f"toDateTime64OrNull({x}, 6, 'UTC')"
+            parsed = f"{field.name}_at"
             return [
                 f"length({x}) BETWEEN 19 AND 26",
                 f"length({x}) != 20",
@@ -137,18 +169,32 @@ def _usual_field(field: Field) -> list[str]:
     return []
 
 
+def _usual_value(field: Field) -> str:
+    """The value of a usual message; what is absent stands in the tuple as the default of its type."""
+    x = f"x.{field.name}"
+    match field.column.kind:
+        case Kind.UUID if not field.required:
+            return x
+        case Kind.FLAG:
+            return x
+        case Kind.TIME:
+            return f"assumeNotNull({field.name}_at)"
+        case Kind.NUMBER:
+            return f"toFloat64OrNull({x})"
+    return f"assumeNotNull({x})"
+
+
 def _value(field: Field, given: str) -> str:
     x = f"x.{field.name}"
     match field.column.kind:
         case Kind.UUID if field.required:
             return f"ifNull({x}, toUUID({literal(_NO_UUID)}))"
         case Kind.UUID:
-            return f"if(usual, {x}, toUUIDOrNull(trimBoth({given}, '\"')))"
+            return f"toUUIDOrNull(trimBoth({given}, '\"'))"
         case Kind.FLAG:
-            return f"if(usual, {x}, multiIf({given} = 'true', true, {given} = 'false', false, NULL))"
+            return f"multiIf({given} = 'true', true, {given} = 'false', false, NULL)"
         case Kind.TIME:
-            plain = f"toDateTime64OrNull({x}, 6, 'UTC')"
-            return f"ifNull(if(usual, {plain}, {_moment(x)}), toDateTime64(0, 6, 'UTC'))"
+            return f"ifNull({field.name}_moment, toDateTime64(0, 6, 'UTC'))"
         case Kind.TEXT:
             return f"ifNull({x}, '')"
         case Kind.NUMBER:
@@ -169,94 +215,119 @@ def _moment(x: str) -> str:
     return f"toDateTime64OrNull({clock}, 6, 'UTC') - toIntervalMinute(if(length({x}) > 22, {minutes}, 0))"
 
 
-def _diagnosis(stream: Stream) -> str:
-    """The first thing that is wrong, as (verdict, field, detail); empty when nothing is."""
-    reason = RejectReason
-    branches = [
-        (f"length(raw) > {MAX_MESSAGE_BYTES}", _verdict(reason.TOO_LARGE, "", f"over {MAX_MESSAGE_BYTES} bytes")),
-        ("empty(names) AND NOT isValidJSON(raw)", _verdict(reason.INVALID_JSON, "", "not one JSON value in UTF-8")),
-        ("empty(names) AND JSONType(raw) != 'Object'", _verdict(reason.NOT_AN_OBJECT, "", "not a JSON object")),
-        (f"has(names, {literal(HEARTBEAT_FIELD)})", f"({literal(HEARTBEAT)}, '', '')"),
-        *(branch for field, given in _given(stream) for branch in _field_branches(field, given)),
+# What can be wrong with a field, by number: reason and detail. The details of two of them depend on the field.
+_MISSING, _JSON_TYPE, _UUID, _TIME, _YEAR, _DAY, _EARLY, _AHEAD, _NUMBER, _RANGE = range(1, 11)
+_FAULTS = {
+    _MISSING: (RejectReason.MISSING_FIELD, "absent, null or empty"),
+    _JSON_TYPE: (RejectReason.WRONG_TYPE, ""),
+    _UUID: (RejectReason.WRONG_TYPE, "expected a UUID, got other text"),
+    _TIME: (RejectReason.WRONG_TYPE, "expected a time like 2026-01-31 23:59:59.123456"),
+    _YEAR: (RejectReason.IMPLAUSIBLE_TIME, "the year is not between 1970 and 2298"),
+    _DAY: (RejectReason.WRONG_TYPE, "the month has no such day"),
+    _EARLY: (RejectReason.IMPLAUSIBLE_TIME, "before 2000-01-01"),
+    _AHEAD: (RejectReason.IMPLAUSIBLE_TIME, "more than a day after the message"),
+    _NUMBER: (RejectReason.WRONG_TYPE, "expected a number, got other text"),
+    _RANGE: (RejectReason.OUT_OF_RANGE, ""),
+}
+# What a whole message can be, by number, after the faults of fields.
+_TOO_LARGE, _NO_JSON, _NO_OBJECT, _HEARTBEAT = range(11, 15)
+_WHOLES = {
+    _TOO_LARGE: (RejectReason.TOO_LARGE.value, f"over {MAX_MESSAGE_BYTES} bytes"),
+    _NO_JSON: (RejectReason.INVALID_JSON.value, "not one JSON value in UTF-8"),
+    _NO_OBJECT: (RejectReason.NOT_AN_OBJECT.value, "not a JSON object"),
+    _HEARTBEAT: (HEARTBEAT, ""),
+}
+# For each kind: how its JSON may begin, and what to call it.
+_BEGINS = {
+    Kind.TEXT: ('"', "a string"),
+    Kind.UUID: ('"', "a UUID"),
+    Kind.TIME: ('"', "a time"),
+    Kind.FLAG: ("tf", "true or false"),
+    Kind.NUMBER: ('"-0123456789', "a number"),
+}
+
+
+def _array(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(literal(text) for text in texts) + "]"
+
+
+def _diagnosis(stream: Stream) -> list[str]:
+    """Expressions that lead, one after the other, from `names` and `given` to `judged`, the number of what the message
+    is; 0: accepted.
+
+    `begins` has the first character of each field's JSON, empty for a field that is absent, null or empty; `faults` a
+    number for each field, in the order of the contract; `which` is the first field with a fault.
+    """
+    fields = stream.fields
+    required = ", ".join(str(int(field.required)) for field in fields)
+    allowed = _array(_BEGINS[field.column.kind][0] for field in fields)
+    specials = ",\n        ".join(_special(field, f"given[{i}]", f"begins[{i}]") for i, field in enumerate(fields, 1))
+    moments = "".join(f", {_moment(f'x.{field.name}')} AS {field.name}_moment" for field in _times(stream))
+    return [
+        f"arrayMap(g -> if(g IN ('', 'null', '\"\"'), '', substring(g, 1, 1)), given) AS begins{moments}",
+        f"""arrayMap((b, needed, allowed, special) ->
+        multiIf(b = '', needed * {_MISSING}, position(allowed, b) = 0, {_JSON_TYPE}, special),
+    begins, [{required}], {allowed}, [
+        {specials}
+    ]) AS faults""",
+        "arrayFirstIndex(f -> f != 0, faults) AS which",
+        f"""multiIf(
+        length(raw) > {MAX_MESSAGE_BYTES}, {_TOO_LARGE},
+        empty(names) AND NOT isValidJSON(raw), {_NO_JSON},
+        empty(names) AND JSONType(raw) != 'Object', {_NO_OBJECT},
+        has(names, {literal(HEARTBEAT_FIELD)}), {_HEARTBEAT},
+        faults[which]
+    ) AS judged""",
     ]
-    lines = ",\n        ".join(f"{condition}, {outcome}" for condition, outcome in branches)
-    return f"multiIf(\n        {lines},\n        ('', '', ''))"
 
 
-def _verdict(reason: RejectReason, field: str, detail: str) -> str:
-    return f"({literal(reason.value)}, {literal(field)}, {literal(detail)})"
+def _verdict(stream: Stream) -> str:
+    """The columns verdict, field and detail, from `judged` and `which`."""
+    verdicts = _array([reason.value for reason, _ in _FAULTS.values()] + [verdict for verdict, _ in _WHOLES.values()])
+    details = _array([detail for _, detail in _FAULTS.values()] + [detail for _, detail in _WHOLES.values()])
+    names = _array(field.name for field in stream.fields)
+    expected = _array(_BEGINS[field.column.kind][1] for field in stream.fields)
+    columns = [field.column for field in stream.fields]
+    ranges = _array(f"not between {c.lowest:g} and {c.highest:g}" if c.kind is Kind.NUMBER else "" for c in columns)
+    got = f"transform(begins[which], {_JSON_TYPES})"
+    return f"""    {verdicts}[judged] AS verdict,
+    if(judged > {_RANGE}, '', {names}[which]) AS field,
+    multiIf(
+        judged = {_JSON_TYPE}, concat('expected ', {expected}[which], ', got ', {got}),
+        judged = {_RANGE}, {ranges}[which],
+        {details}[judged]
+    ) AS detail"""
 
 
-def _field_branches(field: Field, value: str) -> list[tuple[str, str]]:
-    """Conditions in the order in which they are looked for, each with its verdict."""
-    name, kind, x = field.name, field.column.kind, f"x.{field.name}"
-    empty = f"{value} IN ('', 'null', '\"\"')"
-    is_text = f"startsWith({value}, '\"')"
-    branches: list[tuple[str, str]] = []
-    if field.required:
-        branches.append((empty, _verdict(RejectReason.MISSING_FIELD, name, "absent, null or empty")))
-
-    def wrong(condition: str, detail: str, reason: RejectReason = RejectReason.WRONG_TYPE) -> None:
-        branches.append((f"NOT {empty} AND {condition}", _verdict(reason, name, detail)))
-
-    def wrong_json_type(allowed: str, expected: str) -> None:
-        detail = f"concat({literal(f'expected {expected}, got ')}, transform(substring({value}, 1, 1), {_JSON_TYPES}))"
-        outcome = f"({literal(RejectReason.WRONG_TYPE.value)}, {literal(name)}, {detail})"
-        branches.append((f"NOT {empty} AND NOT match({value}, {literal(allowed)})", outcome))
-
-    match kind:
-        case Kind.TEXT:
-            wrong_json_type('^"', "a string")
-        case Kind.FLAG:
-            wrong_json_type("^[tf]", "true or false")
+def _special(field: Field, given: str, begins: str) -> str:
+    """The number of what is wrong with the text of a field whose JSON type is right; 0: nothing."""
+    x = f"x.{field.name}"
+    match field.column.kind:
         case Kind.UUID:
-            wrong_json_type('^"', "a UUID")
             quoted = _whole(f'"(?:{UUID_PATTERN})"')
-            wrong(f"NOT match({value}, {quoted})", "expected a UUID, got other text")
+            return f"if(match({given}, {quoted}), 0, {_UUID})"
         case Kind.NUMBER:
             lowest, highest = field.column.lowest, field.column.highest
-            wrong_json_type('^["0-9-]', "a number")
             is_number = f"match({x}, {_whole(DECIMAL_PATTERN)}) AND isFinite(toFloat64OrZero({x}))"
-            wrong(f"{is_text} AND NOT ifNull({is_number}, 0)", "expected a number, got other text")
-            wrong(
-                f"NOT ifNull(toFloat64OrNull({x}) BETWEEN {lowest:g} AND {highest:g}, 0)",
-                f"not between {lowest:g} and {highest:g}",
-                RejectReason.OUT_OF_RANGE,
+            return (
+                f"multiIf({begins} = '\"' AND NOT ifNull({is_number}, 0), {_NUMBER}, "
+                f"NOT ifNull(toFloat64OrNull({x}) BETWEEN {lowest:g} AND {highest:g}, 0), {_RANGE}, 0)"
             )
         case Kind.TIME:
-            wrong_json_type('^"', "a time")
-            for condition, detail, reason in _time_tests(x):
-                wrong(f"ifNull({condition}, 1)", detail, reason)
-    return branches
+            tests = ",\n            ".join(
+                f"ifNull({condition}, 1), {fault}" for condition, fault in _time_tests(field)
+            )
+            return f"multiIf(\n            {tests}, 0)"
+    return "0"
 
 
-def _time_tests(x: str) -> list[tuple[str, str, RejectReason]]:
+def _time_tests(field: Field) -> list[tuple[str, int]]:
+    x, moment = f"x.{field.name}", f"{field.name}_moment"
     clock = f"concat(substring({x}, 1, 10), ' ', substring({x}, 12, 8))"
-    moment = _moment(x)
     return [
-        (
-            f"NOT match({x}, {_whole(TIME_PATTERN)})",
-            "expected a time like 2026-01-31 23:59:59.123456",
-            RejectReason.WRONG_TYPE,
-        ),
-        (
-            f"NOT (substring({x}, 1, 4) >= '1970' AND substring({x}, 1, 4) < '2299')",
-            "the year is not between 1970 and 2298",
-            RejectReason.IMPLAUSIBLE_TIME,
-        ),
-        (
-            f"NOT startsWith(toString(toDateTime64OrNull({clock}, 6, 'UTC')), {clock})",
-            "the month has no such day",
-            RejectReason.WRONG_TYPE,
-        ),
-        (
-            f"{moment} < toDateTime64('2000-01-01 00:00:00', 6, 'UTC')",
-            "before 2000-01-01",
-            RejectReason.IMPLAUSIBLE_TIME,
-        ),
-        (
-            f"{moment} > kafka_time + INTERVAL 1 DAY",
-            "more than a day after the message",
-            RejectReason.IMPLAUSIBLE_TIME,
-        ),
+        (f"NOT match({x}, {_whole(TIME_PATTERN)})", _TIME),
+        (f"NOT (substring({x}, 1, 4) >= '1970' AND substring({x}, 1, 4) < '2299')", _YEAR),
+        (f"NOT startsWith(toString(toDateTime64OrNull({clock}, 6, 'UTC')), {clock})", _DAY),
+        (f"{moment} < toDateTime64('2000-01-01 00:00:00', 6, 'UTC')", _EARLY),
+        (f"{moment} > kafka_time + INTERVAL 1 DAY", _AHEAD),
     ]

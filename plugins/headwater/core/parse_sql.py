@@ -1,8 +1,8 @@
 """SQL derived from the contract: the tables of a stream and the chain that parses, judges and routes its messages.
 
-`ops.<stream>_landing` → `_parsed` → `_checked` → `_judged` (Null tables with a view between each two, so that a
-message is parsed once and every step is complete before the next reads it) → views to staging, dead letters and
-heartbeats. One INSERT into the landing table, with a token, is one transaction of all that.
+`ops.<stream>_landing` → `_parsed` (Null tables with a view between them, so that a message is parsed once) → what is
+plainly valid to staging, the rest → `_judged` → staging, dead letters and heartbeats. One INSERT into the landing
+table, with a token, is one transaction of all that.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from headwater.contracts.types import Kind
 from headwater.core.judge_sql import (
     HEARTBEAT,
     POSITION,
-    check_select,
     judge_select,
     literal,
     parse_select,
     tuple_type,
+    usual_select,
 )
 
 _SETTINGS = "non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1"
@@ -85,6 +85,21 @@ TTL toDateTime(ingested_at) + INTERVAL 90 DAY
 SETTINGS {_SETTINGS}"""
 
 
+def tune_staging(stream: Stream) -> str:
+    """Merge large parts rarely: staging is read by ranges of offsets, and a row need not be written again and again."""
+    return f"ALTER TABLE {stream.staging_table} MODIFY SETTING merge_selector_base = 20"
+
+
+def drop_chain(stream: Stream) -> list[str]:
+    """Take away every chain that there was: views first, then the tables that keep nothing."""
+    views = ["parse", "check", "judge", "to_staging", "to_dead_letters", "to_freshness"]
+    views += ["usual_to_staging", "judged_to_staging"]
+    return [
+        *(f"DROP VIEW IF EXISTS ops.{stream.name}_{view}" for view in views),
+        *(f"DROP TABLE IF EXISTS ops.{stream.name}_{table}" for table in ("parsed", "checked", "judged")),
+    ]
+
+
 def create_chain(stream: Stream) -> list[str]:
     """Landing table, the steps of parsing and judging, and the views to the targets, in order of creation."""
     name = stream.name
@@ -95,27 +110,22 @@ def create_chain(stream: Stream) -> list[str]:
     verdict     LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     field       LowCardinality(String),
     detail      String"""
+    times = "".join(f"    {f.name}_at Nullable(DateTime64(6, 'UTC')),\n" for f in stream.fields if _is_time(f))
     return [
         _step(name, "landing", f"Messages of {stream.topic} as they come", ""),
         _step(
             name,
             "parsed",
-            "The same messages with their fields",
-            f"    x {tuple_type(stream)},\n    colons UInt64,\n    strings UInt64",
+            "The same messages with their fields, and whether they are plainly valid",
+            f"    x {tuple_type(stream)},\n{times}    usual UInt8",
         ),
-        _step(
-            name,
-            "checked",
-            "The same messages, and the raw values of those that are not plainly valid",
-            f"    x {tuple_type(stream)},\n    usual UInt8,\n    names Array(String),\n    given Array(String)",
-        ),
-        _step(name, "judged", "The same messages with their values and verdict", judged),
+        _step(name, "judged", "Those that are not plainly valid, with their values and verdict", judged),
         _view(name, "parse", f"ops.{name}_parsed", parse_select(stream, f"ops.{name}_landing")),
-        _view(name, "check", f"ops.{name}_checked", check_select(stream, f"ops.{name}_parsed")),
-        _view(name, "judge", f"ops.{name}_judged", judge_select(stream, f"ops.{name}_checked")),
+        _view(name, "usual_to_staging", stream.staging_table, usual_select(stream, f"ops.{name}_parsed")),
+        _view(name, "judge", f"ops.{name}_judged", judge_select(stream, f"ops.{name}_parsed")),
         _view(
             name,
-            "to_staging",
+            "judged_to_staging",
             stream.staging_table,
             f"""SELECT {names}, unknown_fields, {literal(stream.topic)} AS topic, {POSITION}
 FROM ops.{name}_judged
@@ -157,6 +167,10 @@ ENGINE = Null"""
 
 def _view(name: str, view: str, target: str, select: str) -> str:
     return f"CREATE MATERIALIZED VIEW IF NOT EXISTS ops.{name}_{view} TO {target} AS\n{select}"
+
+
+def _is_time(field: Field) -> bool:
+    return field.column.kind is Kind.TIME
 
 
 def _column_definition(field: Field) -> str:

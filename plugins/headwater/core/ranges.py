@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Self
 from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# pyarrow has no types.
+Column = Any
+MILLISECONDS = pa.timestamp("ms", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the log; `origin` and `origin_line` say where it was read, if anybody knows."""
+
+    offset: int
+    raw: bytes
+    kafka_time_ms: int
+    origin: str = ""
+    origin_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one partition of one epoch, as columns of equal length, in the order of their offsets.
+    """Messages of one partition of one epoch, as Arrow arrays of equal length, in the order of their offsets.
 
     The range is [from_offset, to_offset); offsets may have gaps where producers are transactional.
+    Types: `raw` binary, `offsets` and `origin_lines` uint64, `kafka_time` timestamp[ms, UTC], `origins` string.
     """
 
     topic: str
@@ -20,32 +40,41 @@ class Batch:
     partition: int
     from_offset: int
     to_offset: int
-    offsets: Sequence[int]
-    raw: Sequence[bytes]
-    kafka_time_ms: Sequence[int]
-    origins: Sequence[str]
-    origin_lines: Sequence[int]
+    offsets: Column
+    raw: Column
+    kafka_time: Column
+    origins: Column
+    origin_lines: Column
+
+    @classmethod
+    def of(
+        cls, topic: str, epoch: UUID, partition: int, from_offset: int, to_offset: int, messages: Iterable[Message]
+    ) -> Self:
+        """A batch of single messages."""
+        given = list(messages)
+        return cls(
+            topic, epoch, partition, from_offset, to_offset,
+            pa.array([m.offset for m in given], pa.uint64()),
+            pa.array([m.raw for m in given], pa.binary()),
+            pa.array([m.kafka_time_ms for m in given], MILLISECONDS),
+            pa.array([m.origin for m in given], pa.string()),
+            pa.array([m.origin_line for m in given], pa.uint64()),
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.offsets)
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all message values."""
-        return sum(map(len, self.raw))
+    def messages(self) -> Iterator[Message]:
+        """The messages one by one."""
+        times = self.kafka_time.cast(pa.int64())
+        for row in zip(self.offsets, self.raw, times, self.origins, self.origin_lines, strict=True):
+            yield Message(*(value.as_py() for value in row))
 
     def without(self, present: Collection[int]) -> Batch:
         """The same range with only the messages whose offsets are not in `present`."""
-        held = set(present)
-        kept = [i for i, offset in enumerate(self.offsets) if offset not in held]
-        return replace(
-            self,
-            offsets=[self.offsets[i] for i in kept],
-            raw=[self.raw[i] for i in kept],
-            kafka_time_ms=[self.kafka_time_ms[i] for i in kept],
-            origins=[self.origins[i] for i in kept],
-            origin_lines=[self.origin_lines[i] for i in kept],
-        )
+        kept = pc.invert(pc.is_in(self.offsets, pa.array(sorted(present), pa.uint64())))
+        names = ("offsets", "raw", "kafka_time", "origins", "origin_lines")
+        return replace(self, **{name: getattr(self, name).filter(kept) for name in names})
 
 
 @dataclass(frozen=True, slots=True)

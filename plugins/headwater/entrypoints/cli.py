@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from headwater.entrypoints.commands import demo, events, pipeline, query, run, stack
+from headwater.entrypoints.commands import consume, demo, events, load, pipeline, query, replay, run, stack
 from headwater.errors import HeadwaterError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     "Start with `headwater demo`. It starts the platform, runs the pipeline and says where to look.",
 )
 
-for module in (demo, stack, run, pipeline, query, events):
+for module in (demo, stack, run, pipeline, load, consume, replay, query, events):
     module.register(app)
 
 
@@ -33,3 +33,7 @@ def main() -> None:
     except HeadwaterError as error:
         typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
         raise SystemExit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()

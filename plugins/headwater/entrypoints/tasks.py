@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from headwater.errors import HeadwaterError, Retry, Stop
 
 if TYPE_CHECKING:
     from headwater.bootstrap import Platform
+    from headwater.core.replay import Selection
 
 log_ = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def load_events(stream: str) -> dict[str, Any]:
         Path(folder) if folder else None,
         shift_to_now=bool(params.get("shift_to_now", True)),
         again=bool(params.get("load_again", False)),
-        tell=lambda sent: log_.info("%d messages sent", sent),
+        tell=lambda progress: log_.info("%d messages sent", progress.sent),
     )
     outcome = "had been loaded before" if loaded.skipped else "loaded"
     _table(
@@ -100,7 +101,8 @@ def verify_data_load(loads: Sequence[Mapping[str, Any]]) -> None:
 @step
 def consume_events(stream: str) -> dict[str, Any]:
     """Store everything that the topic holds now, exactly once."""
-    moved = _platform().drain(stream)
+    ratio = _params().get("reject_ratio")
+    moved = _platform().drain(stream, reject_ratio=None if ratio is None else float(ratio))
     _table(
         "stream", "messages", "staged", "dead letters", "heartbeats", "lost", "repairs", "claims",
         rows=[(
@@ -128,6 +130,49 @@ def validate_ingestion(streams: Sequence[str]) -> None:
             "%s events of %s are dead letters: %s in %r, first at %s",
             row["events"], row["stream"], row["reason"], row["field"], row["first_at"],
         )  # fmt: skip
+
+
+@step
+def replay_dead_letters() -> dict[str, Any]:
+    """Count the selected dead letters; unless it is a dry run, send those that were not replayed before."""
+    from headwater.core.replay import SecondFailure
+
+    params = _params()
+    selection = _selection(params)
+    platform = _platform()
+    _table(
+        "stream", "reason", "field", "would be sent", "replayed before",
+        rows=[
+            (row["stream"], row["reason"], row["field"], row["waiting"], row["replayed"])
+            for row in platform.count_dead_letters(selection)
+        ],
+    )  # fmt: skip
+    if params["dry_run"]:
+        log_.info("Nothing was sent: this was a dry run.")
+        return {"sent": 0}
+    done = platform.replay(
+        selection, SecondFailure(params["on_failure"]), lambda so_far: log_.info("%d messages sent", so_far.sent)
+    )
+    _table(
+        "sent again", "not sent", "no longer kept", "plans",
+        rows=[(done.sent, done.not_sent, done.gone, done.plans)],
+    )  # fmt: skip
+    return {"sent": done.sent, "not_sent": done.not_sent, "gone": done.gone}
+
+
+def _selection(params: Mapping[str, Any]) -> Selection:
+    from headwater.core.replay import Selection
+
+    times = {name: datetime.fromisoformat(params[name]) for name in ("since", "until") if params.get(name)}
+    return Selection(
+        streams=tuple(params["streams"]),
+        reasons=tuple(params["reasons"]),
+        fields=tuple(params["fields"]),
+        ids=tuple(params["ids"]),
+        origins=tuple(params["origins"]),
+        failed_again=bool(params["failed_again"]),
+        **{name: time if time.tzinfo else time.replace(tzinfo=UTC) for name, time in times.items()},
+    )
 
 
 @step

@@ -27,6 +27,8 @@ KEPT_SETTINGS = (
     "kafka_port",
     "kafka_controller_port",
     "s3_port",
+    "consumer_port",
+    "consumer",
     "dags_dir",
     "samples_dir",
     "cache",

@@ -28,6 +28,7 @@ class Ports:
     kafka: int
     kafka_controller: int
     s3: int
+    consumer: int = 9108
 
     @classmethod
     def of(cls, settings: Settings) -> Ports:
@@ -39,6 +40,7 @@ class Ports:
             kafka=settings.kafka_port or 9092 + offset,
             kafka_controller=settings.kafka_controller_port or 9093 + offset,
             s3=settings.s3_port or 9000 + offset,
+            consumer=settings.consumer_port or 9108 + offset,
         )
 
 

@@ -18,6 +18,7 @@ from headwater.local.jars import class_path, missing
 from headwater.local.layout import Layout, Ports
 
 DATABASE_STEP = "airflow-db"
+CONSUMER = "consumer"
 _FOREIGN = ("AIRFLOW", "PYTHON", "SUPERVISOR", "KAFKA", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 
 
@@ -66,8 +67,8 @@ class Plan:
     steps: tuple[Step, ...] = ()
 
 
-def platform(layout: Layout, ports: Ports, secrets: Credentials) -> Plan:
-    """The whole platform."""
+def platform(layout: Layout, ports: Ports, secrets: Credentials, *, consumer: bool = False) -> Plan:
+    """The whole platform, with a consumer that runs on where it is asked for."""
     variables = airflow.environment(layout, ports, secrets)
     step = Step(
         DATABASE_STEP,
@@ -78,7 +79,8 @@ def platform(layout: Layout, ports: Ports, secrets: Credentials) -> Plan:
         needs=("postgres",),
         prepare=lambda: postgres.create_database(layout.runtime, airflow.DATABASE),
     )
-    return Plan((*_servers(layout, ports, secrets), *_airflow(layout, ports, variables)), (step,))
+    consumers = (_consumer(layout, ports),) if consumer else ()
+    return Plan((*_servers(layout, ports, secrets), *consumers, *_airflow(layout, ports, variables)), (step,))
 
 
 def _servers(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, ...]:
@@ -156,6 +158,18 @@ def _airflow(layout: Layout, ports: Ports, variables: Mapping[str, str]) -> tupl
     )
 
 
+def _consumer(layout: Layout, ports: Ports) -> Part:
+    """`headwater consume`: it works when it answers; until schema and topics are made it waits for them."""
+    words = ("consume", "--wait", "--metrics-port", str(ports.consumer))
+    return Part(
+        CONSUMER,
+        job(layout, CONSUMER, (sys.executable, "-m", "headwater.entrypoints.cli", *words)),
+        healthy=lambda: _tells_metrics(ports),
+        needs=("kafka", "clickhouse"),
+        ports={CONSUMER: ports.consumer},
+    )
+
+
 def job(
     layout: Layout,
     name: str,
@@ -197,3 +211,10 @@ def _selects(ports: Ports, secrets: Credentials) -> bool:
     except httpx.HTTPError:
         return False
     return answer.status_code == httpx.codes.OK and answer.text.strip() == "1"
+
+
+def _tells_metrics(ports: Ports) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{ports.consumer}/metrics", timeout=3).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

@@ -9,12 +9,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from headwater.errors import FixSettings
 from headwater.local.credentials import Credentials, write_stack_env
 from headwater.local.layout import Layout, Ports, private_file
-from headwater.local.parts import Part, Plan, Step, platform
+from headwater.local.parts import CONSUMER, Part, Plan, Step, platform
 from headwater.local.ports import require_free
 from headwater.local.processes import sweep
 from headwater.local.start import Progress, Started, Starter
@@ -34,17 +35,21 @@ def _silent(_progress: Progress) -> None:
 class Stack:
     """The stack of one home."""
 
-    def __init__(self, settings: Settings, plan: Callable[[Layout, Ports, Credentials], Plan] = platform) -> None:
+    def __init__(self, settings: Settings, plan: Callable[[Layout, Ports, Credentials], Plan] | None = None) -> None:
         self.settings = settings
-        self._plan = plan
+        self._plan = plan or partial(platform, consumer=settings.consumer)
         self.layout = Layout.of(settings)
         self.ports = Ports.of(settings)
         self._supervisor = Supervisor(self.layout)
 
     @classmethod
-    def of(cls, home: Path | None = None) -> Stack:
-        """The stack of `home`, by default the one that the environment names."""
-        return cls(load_settings(home))
+    def of(cls, home: Path | None = None, *, consumer: bool | None = None) -> Stack:
+        """The stack of `home`, by default the one that the environment names.
+
+        `consumer` says whether it also consumes; None leaves that to the settings.
+        """
+        settings = load_settings(home)
+        return cls(settings if consumer is None else settings.model_copy(update={"consumer": consumer}))
 
     def up(self, report: Callable[[Progress], None] = _silent) -> Started:
         """Start what does not run, and return when every part works; running parts are left alone.
@@ -138,7 +143,7 @@ class Stack:
         began = time.monotonic()
         running = [name for name, program in self._supervisor.programs().items() if program.running]
         # First what uses the others, so that nothing ends in the middle of work that it could finish.
-        users = [name for name in running if name.startswith("airflow")]
+        users = [name for name in running if name.startswith((CONSUMER, "airflow"))]
         for names in (users, [name for name in running if name not in users]):
             if names:
                 self._supervisor.stop_programs(names, _STOP_S)

@@ -57,7 +57,7 @@ class Play:
         found: list[tuple[bytes, int]] = []
         for partition, mark in self.log.watermarks(topic).items():
             batch = self.log.read_range(topic, partition, mark.begin, mark.end)
-            found += zip(batch.raw, batch.kafka_time_ms, strict=True)
+            found += [(message.raw, message.kafka_time_ms) for message in batch.messages()]
         return found
 
 

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from headwater.app.build import BuildLimits
 from headwater.app.check import demand
-from headwater.app.ingest import Moved
 from headwater.app.schema import snapshot
 from headwater.bootstrap import Platform
 from headwater.contracts.streams import STREAMS
 from headwater.core.checks import CheckKind
 from headwater.entrypoints.commands.output import AsJson, console, progress, show_json, show_table
-from headwater.errors import FixSettings
-from headwater.ports import FlushLimits
-
-StreamNames = Annotated[
-    list[str] | None, typer.Option("--stream", "-s", help=f"Only this stream; repeatable. Of: {', '.join(STREAMS)}.")
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (migrate, schema, topics, load, consume, build, check, verify):
+    for command in (migrate, schema, topics, build, check, verify):
         app.command(rich_help_panel="Pipeline")(command)
 
 
@@ -50,85 +39,6 @@ def topics() -> None:
     """Create the topics of `kafka/topics.yaml` and bring their settings up to date."""
     changes = Platform().create_topics()
     show_table("", ["topic", "outcome", "changes"], [(c.topic, c.action, c.detail) for c in changes])
-
-
-def load(
-    files: Annotated[list[Path], typer.Argument(help="JSONL files, also .gz and .zst.", exists=True, dir_okay=False)],
-    stream: Annotated[
-        str | None, typer.Option("--stream", "-s", help="Stream of the files, where their names do not begin with it.")
-    ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Send files again though they were loaded before.")] = False,
-) -> None:
-    """Send JSONL files to Kafka, line by line, as they are.
-
-    The stream is read off the name: `browser_events.jsonl.gz` is of the stream browser. A file that was loaded before
-    is skipped; sent again on purpose it adds nothing to the facts.
-    """
-    chosen = [(path, _stream_of(path, stream)) for path in files]
-    platform = Platform()
-    loaded = []
-    with progress.status("Loading …") as status:
-
-        def tell(sent: int) -> None:
-            status.update(f"{sent:,} messages")
-
-        for path, name in chosen:
-            loaded.append(platform.load(name, path, again, tell))
-    show_table(
-        "",
-        ["file", "stream", "outcome", "sent", "rejected"],
-        [
-            (each.path, each.stream, "loaded before" if each.skipped else "loaded", each.sent, each.rejected)
-            for each in loaded
-        ],
-    )
-
-
-def _stream_of(path: Path, stream: str | None) -> str:
-    name = stream or next((s for s in STREAMS if path.name.startswith(s)), None)
-    if name is None or name not in STREAMS:
-        raise FixSettings(f"{path.name} does not say its stream. Add --stream, one of {', '.join(STREAMS)}.")
-    return name
-
-
-def consume(
-    stream: StreamNames = None,
-    drain: Annotated[bool, typer.Option("--drain", help="Store what the topics hold now, then stop.")] = False,
-) -> None:
-    """Store messages in ClickHouse as they come, exactly once, until Ctrl-C or SIGTERM.
-
-    Any number of these may run, also beside the DAG `streaming_to_clickhouse`.
-    """
-    names = _known(stream)
-    if drain:
-        moved = [Platform().drain(name) for name in names]
-    else:
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
-        progress.print(f"Consuming {', '.join(names)}. Ctrl-C stops.")
-        with ThreadPoolExecutor(len(names)) as pool:
-            running = [pool.submit(_consume_one, name, stopping) for name in names]
-        moved = [future.result() for future in running]
-    show_table(
-        "", ["stream", "messages", "staged", "dead letters", "lost", "repairs"],
-        [(m.stream, m.messages, m.staged, m.dead_letters, m.lost, m.repairs) for m in moved],
-    )  # fmt: skip
-
-
-def _consume_one(name: str, stopping: threading.Event) -> Moved:
-    """One member for one stream; when it fails the others stop too, so that the supervisor starts all anew."""
-    try:
-        return Platform().consume(name, FlushLimits(), stopping.is_set)
-    finally:
-        stopping.set()
-
-
-def _known(names: list[str] | None) -> list[str]:
-    unknown = [name for name in names or () if name not in STREAMS]
-    if unknown:
-        raise FixSettings(f"There is no stream {', '.join(unknown)}. There are: {', '.join(STREAMS)}.")
-    return names or list(STREAMS)
 
 
 def build(

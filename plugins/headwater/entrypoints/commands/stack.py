@@ -36,7 +36,16 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel=_PANEL)(command)
 
 
-def up() -> None:
+def up(
+    consumer: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-consumer/--without-consumer",
+            help="Also run `headwater consume`, so that events are stored within seconds. The stack remembers it.",
+            show_default="HEADWATER_CONSUMER, else without",
+        ),
+    ] = None,
+) -> None:
     """Start the whole platform and wait until every part works.
 
     Parts that run already are left alone, so the command may be repeated at any time. All state is under
@@ -45,7 +54,7 @@ def up() -> None:
     """
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     with _Progress(errors) as progress:
-        started = Stack.of().up(progress.report)
+        started = Stack.of(consumer=consumer).up(progress.report)
     errors.print(f"The stack works ({started.elapsed_s:.1f} s). Airflow: {started.addresses['HEADWATER_AIRFLOW_URL']}")
     errors.print("`headwater env` prints addresses and logins, `headwater status` how each part is.")
 

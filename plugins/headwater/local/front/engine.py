@@ -12,6 +12,7 @@ from typing import Any
 import chdb
 
 from headwater.local.front.problems import EngineProblem
+from headwater.local.front.recent import Recent
 
 # Where the embedded engine starts from other defaults than the server does, and what bounds its query log.
 SERVER_DEFAULTS: Mapping[str, str] = {
@@ -49,9 +50,10 @@ class Counts:
 class Connection:
     """One session of the engine. Not for two threads at once."""
 
-    def __init__(self, native: Any, open_another: Callable[[], Any]) -> None:
+    def __init__(self, native: Any, open_another: Callable[[], Any], texts: Recent[str]) -> None:
         self._native = native
         self._open_another = open_another
+        self._texts = texts
         self._clerk: Connection | None = None
 
     def run(self, sql: str, output_format: str = "TabSeparated", params: Mapping[str, str] | None = None) -> Any:
@@ -87,7 +89,11 @@ class Connection:
 
     def canonical(self, sql: str) -> str:
         """The statement in the engine's own formatting: no comments, one spelling; raises its syntax error."""
-        return self._aside().text("SELECT formatQuerySingleLine({sql:String})", {"sql": _escaped(sql)})
+        known = self._texts.get(sql)
+        if known is not None:
+            return known
+        text = self._aside().text("SELECT formatQuerySingleLine({sql:String})", {"sql": _escaped(sql)})
+        return self._texts.keep(sql, sql, text)
 
     def parsed(self, sql: str) -> dict[str, Any]:
         """The statement as the engine's parser sees it; error 36 for the kinds that have no such form."""
@@ -98,7 +104,7 @@ class Connection:
     def _aside(self) -> Connection:
         """A second session for questions about statements, which no setting of the client reaches."""
         if self._clerk is None:
-            self._clerk = Connection(self._open_another(), self._open_another)
+            self._clerk = Connection(self._open_another(), self._open_another, self._texts)
             self._clerk.set(SERVER_DEFAULTS)
         return self._clerk
 
@@ -126,6 +132,7 @@ class Engine:
     data_dir: Path
     config_file: Path
     _keep: Any = field(default=None, repr=False)
+    _texts: Recent[str] = field(default_factory=Recent, repr=False)
 
     def open(self) -> None:
         """Open the folder and answer one query; raises `EngineProblem` when it is locked or damaged."""
@@ -133,11 +140,11 @@ class Engine:
             self._keep = chdb.connect(self._address())
         except (RuntimeError, chdb.ChdbError) as error:
             raise EngineProblem(str(error)) from None
-        Connection(self._keep, self._open).text("SELECT 1")
+        Connection(self._keep, self._open, self._texts).text("SELECT 1")
 
     def connect(self) -> Connection:
         """A fresh connection with the server's defaults."""
-        return Connection(self._open(), self._open)
+        return Connection(self._open(), self._open, self._texts)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

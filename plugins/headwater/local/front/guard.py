@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from headwater.local.front.engine import Connection
 from headwater.local.front.problems import Problem
+from headwater.local.front.recent import Recent
 from headwater.local.front.rights import (
     DENIED_ALTERS,
     DENIED_FUNCTIONS,
@@ -34,7 +34,6 @@ _EXISTS = re.compile(
 _DESCRIBE = re.compile(r"DESCRIBE TABLE ", re.ASCII)
 _TESTS_OF_MEMBERSHIP = re.compile(r"(?:global)?(?:not)?(?:null)?in(?:ignoreset)?", re.IGNORECASE)
 _NAMING_FIELD = re.compile(r"(\w*?)(?:database|table)(?:_ast)?")
-_CACHE_SIZE = 512
 
 
 @dataclass(frozen=True)
@@ -59,21 +58,18 @@ class Guard:
 
     def __init__(self, rights: Rights) -> None:
         self.rights = rights
-        self._known: OrderedDict[tuple[object, ...], Verdict] = OrderedDict()
+        self._known: Recent[Verdict] = Recent()
 
     def check(self, connection: Connection, sql: str, scope: Scope) -> Verdict:
         """The verdict on a statement; raises a `Problem` of code 497 where it is not allowed."""
-        # Only names bound as Identifier can change a verdict; however the text spells it, the word is there.
-        names = tuple(sorted(scope.params.items())) if "identifier" in sql.lower() else ()
+        # Only names bound as Identifier can change a verdict; however the text spells it, the word is there. No list
+        # of rights has a number for a name, so that numbers make no difference.
+        named = {name: value for name, value in scope.params.items() if not value.isdecimal()}
+        names = tuple(sorted(named.items())) if "identifier" in sql.lower() else ()
         key = (sql, scope.database, names, scope.local_names)
         if (known := self._known.get(key)) is not None:
             return known
-        verdict = _Walk(self.rights, scope).verdict(tree_of(connection, sql))
-        if len(sql) < 1 << 14:
-            self._known[key] = verdict
-            while len(self._known) > _CACHE_SIZE:
-                self._known.popitem(last=False)
-        return verdict
+        return self._known.keep(sql, key, _Walk(self.rights, scope).verdict(tree_of(connection, sql)))
 
 
 def check_setting(name: str) -> None:

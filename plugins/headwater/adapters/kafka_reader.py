@@ -1,0 +1,192 @@
+"""Messages of Kafka as batches: collected per partition, with their values in one piece per poll."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, cast
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from numpy.typing import NDArray
+
+from headwater.adapters.kafka_errors import translate
+from headwater.adapters.kafka_origins import Headers, origin_columns
+from headwater.core.ranges import MILLISECONDS, Batch, Column
+from headwater.ports import FlushLimits
+
+log_ = logging.getLogger(__name__)
+
+# Few enough that a poll stays in the processor's caches.
+_AT_ONCE = 2_000
+# Under a backlog a batch waits for its size, but a partition with little in it not for ever.
+_PATIENCE = 5
+# All partitions together hold at most this many batches of full size. Flushing the largest of n then gives batches of
+# 2 / (n + 1) of what is held, for three partitions of full size again.
+_HELD_BATCHES = 2
+_SECOND = itemgetter(1)
+# The type allows a mapping too; what was consumed has a list.
+_headers = cast("Callable[[Message], Headers | None]", Message.headers)
+
+
+class PartitionBuffer:
+    """What was consumed of one partition and is not a batch yet."""
+
+    def __init__(self, topic: str, epoch: UUID, partition: int, position: int) -> None:
+        self._topic = topic
+        self._epoch = epoch
+        self._partition = partition
+        self.position = position
+        self._clear()
+
+    def _clear(self) -> None:
+        self.rows = 0
+        self.size_bytes = 0
+        self.since_s = 0.0
+        self._last = self.position - 1
+        self._raw: list[Column] = []
+        self._offsets: list[NDArray[np.uint64]] = []
+        self._times: list[NDArray[np.int64]] = []
+        self._origins: list[tuple[Column, Column]] = []
+
+    @property
+    def reached(self) -> int:
+        """Offset behind the last message that was taken."""
+        return self._last + 1
+
+    def add(self, messages: Sequence[Message], since_s: float = 0.0) -> None:
+        """Take messages that may have waited since `since_s`, in the order of their offsets.
+
+        What was taken before is left out.
+        """
+        offsets = np.fromiter(map(Message.offset, messages), np.int64, len(messages))
+        known = int(np.searchsorted(offsets, self._last, side="right"))
+        if known:
+            messages, offsets = messages[known:], offsets[known:]
+        count = len(messages)
+        if not count:
+            return
+        if not self.rows:
+            self.since_s = since_s
+        values = [value or b"" for value in map(Message.value, messages)]
+        data = b"".join(values)
+        self._raw.append(_binary(data, np.fromiter(map(len, values), np.int32, count)))
+        self.size_bytes += len(data)
+        self._offsets.append(offsets.astype(np.uint64))
+        self._times.append(np.fromiter(map(_SECOND, map(Message.timestamp, messages)), np.int64, count))
+        self._origins.append(origin_columns(list(map(_headers, messages))))
+        self._last = int(offsets[-1])
+        self.rows += count
+
+    def batch(self, to_offset: int | None = None) -> Batch:
+        """Everything here as one batch; the buffer goes on behind it, empty."""
+        end = self.reached if to_offset is None else to_offset
+        batch = Batch(
+            self._topic, self._epoch, self._partition, self.position, end,
+            pa.array(_joined(self._offsets, np.uint64)),
+            pa.chunked_array(self._raw, pa.binary()),
+            pa.array(_joined(self._times, np.int64)).view(MILLISECONDS),
+            pa.concat_arrays([origins for origins, _ in self._origins] or [pa.array([], pa.string())]),
+            pa.concat_arrays([lines for _, lines in self._origins] or [pa.array([], pa.uint64())]),
+        )  # fmt: skip
+        self.position = end
+        self._clear()
+        return batch
+
+
+class KafkaReader:
+    """One member of the consumer group on one topic."""
+
+    def __init__(self, consumer: Consumer, topic: str, epoch: UUID, resume: Callable[[int], int]) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self._epoch = epoch
+        self._resume = resume
+        self._buffers: dict[int, PartitionBuffer] = {}
+        self.caught_up = False
+        self._polled_s = time.monotonic()
+        self._more_is_ready = False
+        consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
+
+    def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:
+        """Consume what is there for at most `timeout_s`, and return what is ready.
+
+        Of batches that have reached their age it returns one at a time, so that partitions which began together take
+        turns instead of waiting for each other in every round.
+        """
+        messages = self._consumer.consume(_AT_ONCE, timeout=0 if self._more_is_ready else timeout_s)
+        if not self._more_is_ready:
+            self.caught_up = len(messages) < _AT_ONCE
+        # What came now may have waited while the last batch was stored.
+        since_s, self._polled_s = self._polled_s, time.monotonic()
+        for error in filter(None, map(Message.error, messages)):
+            raise translate(KafkaException(error), self._topic)
+        for partition, run in groupby(messages, key=Message.partition):
+            buffer = self._buffers.get(partition or 0)
+            if buffer is not None:
+                buffer.add(list(run), since_s)
+        ready = self._ready(limits)
+        self._more_is_ready = len(ready) > 1
+        return [buffer.batch() for buffer in ready[:1]]
+
+    def _ready(self, limits: FlushLimits) -> list[PartitionBuffer]:
+        filled = [buffer for buffer in self._buffers.values() if buffer.rows]
+        patience = 1 if self.caught_up else _PATIENCE
+        ready = [
+            buffer
+            for buffer in filled
+            if buffer.rows >= limits.rows
+            or buffer.size_bytes >= limits.size_bytes
+            or self._polled_s - buffer.since_s >= limits.age_of(buffer.rows) * patience
+        ]
+        if not ready and sum(buffer.size_bytes for buffer in filled) >= _HELD_BATCHES * limits.size_bytes:
+            return [max(filled, key=lambda buffer: buffer.size_bytes)]
+        return sorted(ready, key=lambda buffer: buffer.since_s)
+
+    def flush(self) -> Sequence[Batch]:
+        """Everything collected so far."""
+        return [buffer.batch() for buffer in self._buffers.values() if buffer.rows]
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Drop what was collected of `partition` and read on from `offset`."""
+        if partition in self._buffers:
+            self._buffers[partition] = PartitionBuffer(self._topic, self._epoch, partition, offset)
+            self._consumer.seek(TopicPartition(self._topic, partition, offset))
+
+    def commit(self, partition: int, offset: int) -> None:
+        """Commit in the consuming thread; a member that was fenced is told so and goes on."""
+        try:
+            self._consumer.commit(offsets=[TopicPartition(self._topic, partition, offset)], asynchronous=False)
+        except KafkaException as error:
+            log_.warning("offset %d of %s[%d] not committed: %s", offset, self._topic, partition, error.args[0].name())
+
+    def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        assigned = []
+        for partition in partitions:
+            offset = self._resume(partition.partition)
+            self._buffers[partition.partition] = PartitionBuffer(self._topic, self._epoch, partition.partition, offset)
+            assigned.append(TopicPartition(self._topic, partition.partition, offset or OFFSET_BEGINNING))
+        consumer.incremental_assign(assigned)
+        self._polled_s = time.monotonic()
+
+    def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        for partition in partitions:
+            self._buffers.pop(partition.partition, None)
+        consumer.incremental_unassign(list(partitions))
+
+
+def _binary(data: bytes, lengths: NDArray[np.int32]) -> Column:
+    """Values that stand in `data` one after the other, as an Arrow array, without a copy."""
+    ends = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=ends[1:])
+    offsets: Any = ends
+    return pa.Array.from_buffers(pa.binary(), len(lengths), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def _joined(parts: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:
+    return np.concatenate(parts) if parts else np.empty(0, kind)

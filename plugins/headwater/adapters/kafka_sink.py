@@ -1,0 +1,79 @@
+"""Kafka behind the port `EventSink`: messages that are kept once each, with their origin in the headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from headwater.adapters.kafka_origins import LINE_HEADER, origin_headers, place_of
+from headwater.errors import Retry
+
+SINK_CONFIG: Mapping[str, str | int | float | bool] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "linger.ms": 50,
+    "compression.type": "lz4",
+    "message.max.bytes": 2_000_000,
+    # What waits stays in the processor's caches: a longer queue costs a third more.
+    "batch.size": 200_000,
+    "queue.buffering.max.messages": 10_000,
+    "queue.buffering.max.kbytes": 65_536,
+}
+
+_PATIENCE_S = 120
+
+
+class KafkaSink:
+    """A producer that reports what was not acknowledged."""
+
+    def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
+        self._failure: KafkaError | None = None
+        self._producer = Producer(
+            {**config, **SINK_CONFIG, "delivery.report.only.error": True, "on_delivery": self._on_delivery}
+        )
+
+    def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
+        """Queue one message with its origin in the headers."""
+        self._send(topic, key, value, origin_headers(origin, line))
+        self._producer.poll(0)
+
+    def send_lines(
+        self, topic: str, keys: Sequence[bytes | None], lines: Sequence[bytes], origin: str, numbers: Sequence[int]
+    ) -> None:
+        """Queue one message per line."""
+        produce = self._producer.produce
+        place = place_of(origin).__mod__
+        headers: dict[str, str | bytes | None] = {}
+        for key, line, number in zip(keys, lines, numbers, strict=True):
+            headers[LINE_HEADER] = place(number)
+            try:
+                produce(topic, line, key, headers=headers)
+            except BufferError:
+                self._send(topic, key, line, headers)
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Wait for every acknowledgement. Raises `Retry` when a message was not kept."""
+        waiting = self._producer.flush(_PATIENCE_S)
+        if self._failure is not None or waiting:
+            reason = self._failure.str() if self._failure is not None else f"no answer within {_PATIENCE_S} s"
+            raise Retry(f"Kafka did not keep every message: {reason}. Load again: what was kept counts once.")
+
+    def _send(self, topic: str, key: bytes | None, value: bytes, headers: dict[str, str | bytes | None] | None) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=headers)
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self._failure = error
+
+
+def open_sink(config: Mapping[str, str | int | float | bool]) -> KafkaSink:
+    """An idempotent producer that waits for all replicas; `config` names the cluster."""
+    return KafkaSink(config)

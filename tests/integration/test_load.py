@@ -1,0 +1,121 @@
+"""Loading on real parts: killed and resumed, malformed and oversized lines, packed files."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
+from headwater.adapters.clock import SystemClock
+from headwater.adapters.kafka import KafkaLog
+from headwater.app import load as load_module
+from headwater.app.build import Build, BuildLimits
+from headwater.app.ingest import Ingest
+from headwater.app.load import MAX_LINE_BYTES, Loader
+from headwater.contracts.streams import STREAMS
+from headwater.errors import FixSettings
+from headwater.ports import FlushLimits
+from tests.integration.loader import NOTE_LINES, URL
+from tests.support.events import browser
+from tests.support.front import Front
+from tests.support.kafka import Broker
+from tests.support.topics import fresh_topics
+
+pytestmark = pytest.mark.stack
+
+BROWSER = STREAMS["browser"]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def log(broker: Broker) -> KafkaLog:
+    """Empty topics."""
+    fresh_topics(broker.bootstrap)
+    return KafkaLog(broker.bootstrap, group="load-test")
+
+
+def _loader(log: KafkaLog, warehouse: ClickHouse) -> Loader:
+    return Loader(log, ClickHouseLedger(warehouse), warehouse, SystemClock())
+
+
+def _sent(log: KafkaLog) -> Counter[tuple[str, int, bytes]]:
+    """Origin, line and bytes of every message of the topic."""
+    ends = {p: mark.end for p, mark in log.watermarks(BROWSER.topic).items()}
+    batches = [log.read_range(BROWSER.topic, p, 0, end) for p, end in ends.items()]
+    return Counter((m.origin, m.origin_line, m.raw) for batch in batches for m in batch.messages())
+
+
+@pytest.mark.parametrize("suffix", ["", ".zst"])
+def test_a_load_that_was_killed_goes_on_and_every_event_counts_once(
+    log: KafkaLog, warehouse: ClickHouse, broker: Broker, front: Front, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, suffix: str,
+) -> None:  # fmt: skip
+    seed = random.randrange(10**6)
+    lines = [browser(f"e{n}", click=f"c{n % 500}") for n in range(12_000)]
+    path = tmp_path / f"browser_events.jsonl{suffix}"
+    data = b"".join(line + b"\n" for line in lines)
+    path.write_bytes(zstandard.compress(data) if suffix else data)
+    killed_at = random.Random(seed).randrange(3 * NOTE_LINES, len(lines))
+    command = [sys.executable, "-m", "tests.integration.loader", str(path), str(killed_at), broker.bootstrap]
+    environment = {**os.environ, URL: front.writer_url, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+
+    monkeypatch.setattr(load_module, "NOTE_LINES", NOTE_LINES)
+    loaded = _loader(log, warehouse).load(BROWSER, path)
+    assert loaded.resumed_at >= 2 * NOTE_LINES, f"seed {seed}"
+    assert loaded.sent == len(lines), f"seed {seed}"
+    sent = _sent(log)
+    assert set(sent) == {(path.name, n, line) for n, line in enumerate(lines, 1)}, f"seed {seed}"
+    assert max(sent.values()) <= 2, f"seed {seed}"
+    twice = [line for (_, line, _), count in sent.items() if count == 2]
+    assert all(loaded.resumed_at < line <= loaded.resumed_at + NOTE_LINES + 2_000 for line in twice), f"seed {seed}"
+    assert _loader(log, warehouse).load(BROWSER, path).skipped
+
+    Ingest(BROWSER, log, ClickHouseLedger(warehouse), SystemClock()).drain(FlushLimits())
+    built = Build(warehouse, SystemClock(), BuildLimits(grace_s=0)).run()
+    assert built.facts == len(lines), f"seed {seed}"
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_malformed_and_oversized_lines_are_kept_with_their_number_and_reason(
+    log: KafkaLog, warehouse: ClickHouse, tmp_path: Path, suffix: str
+) -> None:
+    good = browser("e1")
+    data = b"\n".join([good, b"", b"no json", b"x" * (MAX_LINE_BYTES + 1), b"  ", good[:-1], b"y" * MAX_LINE_BYTES])
+    path = tmp_path / f"browser_events.jsonl{suffix}"
+    path.write_bytes(gzip.compress(data) if suffix else data)
+    loaded = _loader(log, warehouse).load(BROWSER, path)
+    assert (loaded.sent, loaded.rejected, loaded.size_bytes) == (4, 1, len(data))
+    Ingest(BROWSER, log, ClickHouseLedger(warehouse), SystemClock()).drain(FlushLimits())
+    letters = warehouse.query("SELECT origin, origin_line, reason FROM ops.dead_letters ORDER BY origin_line")
+    assert [tuple(row.values()) for row in letters] == [
+        (path.name, 3, "invalid_json"), (path.name, 6, "invalid_json"), (path.name, 7, "too_large")
+    ]  # fmt: skip
+    rejects = warehouse.query("SELECT origin, origin_line, reason, detail FROM ops.rejects")
+    assert [tuple(row.values()) for row in rejects] == [
+        (path.name, 4, "too_large", f"{MAX_LINE_BYTES + 1:,} bytes, the limit is {MAX_LINE_BYTES:,}")
+    ]
+    staged = warehouse.query("SELECT origin, origin_line FROM analytics.events_browser_raw")
+    assert [tuple(row.values()) for row in staged] == [(path.name, 1)]
+
+
+def test_a_file_that_ends_in_the_middle_is_told_and_goes_on_when_it_is_whole(
+    log: KafkaLog, warehouse: ClickHouse, tmp_path: Path
+) -> None:
+    path = tmp_path / "browser_events.jsonl.gz"
+    packed = gzip.compress(b"".join(browser(f"e{n}") + b"\n" for n in range(5_000)))
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(FixSettings, match="cannot be read"):
+        _loader(log, warehouse).load(BROWSER, path)
+    path.write_bytes(packed)
+    assert _loader(log, warehouse).load(BROWSER, path).sent == 5_000
