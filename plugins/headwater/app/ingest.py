@@ -7,6 +7,7 @@ only. While batches are stored, the next ones are read.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ log_ = logging.getLogger(__name__)
 _POLL_S = 0.2
 # Batches that are stored at once, of different partitions; each is held in memory until it is stored.
 _AT_ONCE = 2
+# A reader that gets nothing for so long looks whether its topic is still the same one.
+_QUIET_S = 5.0
 
 
 class Ingest:
@@ -120,6 +123,7 @@ class _Line:
         self._pool = pool
         # By partition, the oldest first.
         self._storing: dict[int, Future[Done]] = {}
+        self._quiet_since_s = time.monotonic()
 
     @property
     def caught_up(self) -> bool:
@@ -133,6 +137,7 @@ class _Line:
         while len(self._storing) >= _AT_ONCE:
             self._settle(next(iter(self._storing)))
         self._store(self._reader.poll(limits, _POLL_S))
+        self._look_when_quiet()
 
     def finish(self) -> None:
         """Store everything that was read."""
@@ -144,6 +149,15 @@ class _Line:
         for batch in batches:
             self._settle(batch.partition)
             self._storing[batch.partition] = self._pool.submit(self._storer.store, batch)
+
+    def _look_when_quiet(self) -> None:
+        """A client may wait for ever, without a word, for messages of a topic that was deleted and made again."""
+        now_s = time.monotonic()
+        if self._storing:
+            self._quiet_since_s = now_s
+        elif now_s - self._quiet_since_s >= _QUIET_S:
+            self._storer.notice_new_epoch()
+            self._quiet_since_s = time.monotonic()
 
     def _settle(self, partition: int) -> None:
         """Wait for what is being stored of the partition; then commit, or lead the reader back."""

@@ -112,9 +112,19 @@ class Storer:
         self._next[batch.partition] = claim.to_offset
         return Done(batch.partition, claim.to_offset, astray=not own)
 
+    def notice_new_epoch(self) -> None:
+        """The same as before every batch, for a member that reads nothing; while Kafka is away, it goes on waiting."""
+        try:
+            epoch = self._log.epoch(self._stream.topic)
+        except Retry:
+            return
+        self._demand(epoch)
+
     def _demand_epoch(self) -> None:
         """What was read may come from a topic of the same name that was made after this member began."""
-        epoch = self._log.epoch(self._stream.topic)
+        self._demand(self._log.epoch(self._stream.topic))
+
+    def _demand(self, epoch: UUID) -> None:
         if epoch != self.epoch:
             raise Retry(
                 f"{self._stream.topic} was deleted and made again while it was read. Nothing of the new topic was "
@@ -180,9 +190,9 @@ class Storer:
                     claim=claim,
                     found=found,
                 )
-            is_whole = found.total >= len(batch)
-            missing = missing if is_whole else batch.without(self._ledger.present(self._stream.name, claim))
-            if is_whole or not len(missing):
+            if found.total < len(batch):  # where another member adds the rest at this moment, the next count shows it
+                missing = batch.without(self._ledger.present(self._stream.name, claim))
+            else:
                 self._guard.check(claim, found)
                 lost = claim.lost(found.total)
                 if lost:

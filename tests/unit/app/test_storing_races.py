@@ -1,0 +1,44 @@
+"""Two members finish one claim at the same time: the books tell what stands in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog
+from headwater.app.ingest import Ingest
+from headwater.contracts.streams import STREAMS
+from headwater.contracts.topics import load_topics
+from headwater.core.ranges import Batch, Claim
+from headwater.ports import FlushLimits
+from tests.support.events import browser
+
+BROWSER = STREAMS["browser"]
+TOPICS = Path(__file__).resolve().parents[3] / "kafka" / "topics.yaml"
+
+
+class _Torn(MemoryLedger):
+    """Loses the rows of the first insert; another member repairs them between a count and a look at the offsets."""
+
+    torn: Batch | None = None
+
+    def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+        super().store(stream, claim, batch, generation)
+        if generation == 0 and self.torn is None:
+            self.torn = batch
+            self.lose_rows()
+
+    def present(self, stream: str, claim: Claim) -> Sequence[int]:
+        assert self.torn is not None
+        super().store(stream, claim, self.torn, generation=1)
+        return super().present(stream, claim)
+
+
+def test_rows_that_another_member_repairs_between_count_and_look_are_not_booked_as_lost() -> None:
+    log, ledger = MemoryLog(FixedClock()), _Torn()
+    for topic in load_topics(TOPICS):
+        log.ensure(topic)
+    for number in range(20):
+        log.send(BROWSER.topic, b"\x00", browser(f"e{number}", at="2026-01-01 00:00:00"))
+    moved = Ingest(BROWSER, log, ledger, FixedClock()).drain(FlushLimits())
+    assert (moved.staged, moved.lost) == (20, 0)
