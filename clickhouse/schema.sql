@@ -100,6 +100,48 @@ GROUP BY
     utm_content,
     referer_medium;
 
+CREATE VIEW analytics.browser_device_hourly_buy_leading_pages_agg
+(
+    `hour` DateTime('UTC'),
+    `page_url` LowCardinality(String),
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `cnt` UInt64
+)
+AS SELECT
+    v.hour AS hour,
+    v.page_url AS page_url,
+    v.browser_name AS browser_name,
+    v.device_type AS device_type,
+    count() AS cnt
+FROM ops.product_views AS v
+SEMI LEFT JOIN ops.purchase_weeks AS p ON (p.week = v.week) AND (p.user_key = v.user_key) AND (p.purchased_at >= v.viewed_at) AND (p.purchased_at <= (v.viewed_at + toIntervalDay(7)))
+GROUP BY
+    v.hour,
+    v.page_url,
+    v.browser_name,
+    v.device_type;
+
+CREATE VIEW analytics.browser_device_hourly_events_agg
+(
+    `hour` DateTime('UTC'),
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `total_event_count` UInt64,
+    `buy_cnt` UInt64
+)
+AS SELECT
+    h.hour AS hour,
+    h.browser_name AS browser_name,
+    h.device_type AS device_type,
+    sum(h.total_event_count) AS total_event_count,
+    sum(h.buy_cnt) AS buy_cnt
+FROM ops.browser_device_hours AS h
+GROUP BY
+    h.hour,
+    h.browser_name,
+    h.device_type;
+
 CREATE TABLE analytics.dim_geo
 (
     `geo_id` UInt64,
@@ -273,6 +315,223 @@ ENGINE = MergeTree
 PARTITION BY toDate(event_timestamp)
 ORDER BY (toStartOfHour(event_timestamp), event_id)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE VIEW analytics.hourly_country_regions_users_agg
+(
+    `hour` DateTime('UTC'),
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `cnt_users` UInt64
+)
+AS SELECT
+    p.hour AS hour,
+    p.geo_country AS geo_country,
+    p.geo_region_name AS geo_region_name,
+    uniqExact(p.user_key) AS cnt_users
+FROM ops.purchases AS p
+WHERE p.user_key != 0
+GROUP BY
+    p.hour,
+    p.geo_country,
+    p.geo_region_name;
+
+CREATE VIEW analytics.hourly_sources_users_agg
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `cnt_users` UInt64
+)
+AS SELECT
+    h.hour AS hour,
+    h.utm_source AS utm_source,
+    uniqExactMerge(h.users) AS cnt_users
+FROM ops.source_user_hours AS h
+GROUP BY
+    h.hour,
+    h.utm_source;
+
+CREATE VIEW analytics.retention_daily
+(
+    `cohort_date` Date,
+    `day_number` UInt32,
+    `users` UInt64
+)
+AS SELECT
+    cohort_date,
+    toUInt32(seen - cohort_date) AS day_number,
+    count() AS users
+FROM
+(
+    SELECT
+        min(date) AS cohort_date,
+        groupUniqArray(date) AS days
+    FROM ops.user_days
+    GROUP BY user_domain_id
+)
+ARRAY JOIN days AS seen
+GROUP BY
+    cohort_date,
+    day_number;
+
+CREATE VIEW analytics.sessions
+(
+    `session_id` UUID,
+    `user_domain_id` Nullable(UUID),
+    `click_id` UUID,
+    `started_at` DateTime('UTC'),
+    `ended_at` DateTime('UTC'),
+    `duration_s` UInt32,
+    `events` UInt64,
+    `pages` UInt64,
+    `entry_page` String,
+    `exit_page` String,
+    `utm_source` String,
+    `utm_campaign` String,
+    `geo_country` String,
+    `device_type` String,
+    `purchases` UInt64
+)
+AS SELECT
+    visits.session_id AS session_id,
+    visits.user_domain_id AS user_domain_id,
+    visits.click_id AS click_id,
+    seconds.second AS started_at,
+    visits.ended_at AS ended_at,
+    toUInt32(visits.ended_at - seconds.second) AS duration_s,
+    visits.events AS events,
+    visits.pages AS pages,
+    visits.entry_page AS entry_page,
+    visits.exit_page AS exit_page,
+    visits.utm_source AS utm_source,
+    visits.utm_campaign AS utm_campaign,
+    visits.geo_country AS geo_country,
+    visits.device_type AS device_type,
+    visits.purchases AS purchases
+FROM
+(
+    SELECT
+        r.on_day AS on_day,
+        r.click_id AS click_id,
+        if((r.begun_at < toDateTime64(r.on_day, 6, 'UTC')) AND (r.slot >= r.noon), toDateTime64(r.noon, 6, 'UTC'), r.begun_at) AS begun,
+        toUUID(UUIDNumToString(MD5(concat(toString(r.click_id), '/', toString(toUnixTimestamp64Micro(min(r.first_at))))))) AS session_id,
+        toDateTime(min(r.first_at), 'UTC') AS second,
+        toDateTime(max(r.last_at), 'UTC') AS ended_at,
+        sum(r.events) AS events,
+        sum(r.purchases) AS purchases,
+        toUInt64(length(groupUniqArrayArray(r.pages))) AS pages,
+        argMinIf(r.entry_page, r.entry_place, r.entry_page != '') AS entry_page,
+        argMaxIf(r.exit_page, r.exit_place, r.exit_page != '') AS exit_page,
+        argMinIf(r.utm_source, r.utm_place, r.utm_place != 0) AS utm_source,
+        argMinIf(r.utm_campaign, r.utm_place, r.utm_place != 0) AS utm_campaign,
+        min(r.user_domain_id) AS user_domain_id,
+        minIf(r.geo_country, r.geo_country != '') AS geo_country,
+        minIf(r.device_type, r.device_type != '') AS device_type
+    FROM
+    (
+        SELECT
+            *,
+            max(if(first_at > (before + toIntervalMinute(30)), first_at, toDateTime64(0, 6, 'UTC'))) OVER (PARTITION BY on_day, click_id ORDER BY first_at ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS begun_at
+        FROM
+        (
+            SELECT
+                *,
+                toDateTime(on_day, 'UTC') + toIntervalHour(12) AS noon,
+                max(last_at) OVER (PARTITION BY on_day, click_id ORDER BY first_at ASC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM
+            (
+                SELECT
+                    day AS on_day,
+                    *
+                FROM ops.visit_slots
+                UNION ALL
+                SELECT
+                    day + 1 AS on_day,
+                    *
+                FROM ops.visit_slots
+                WHERE slot = (toDateTime(day, 'UTC') + toIntervalMinute(1410))
+                UNION ALL
+                SELECT
+                    day - 1 AS on_day,
+                    *
+                FROM ops.visit_slots
+                WHERE slot < (toDateTime(day, 'UTC') + toIntervalHour(12))
+            )
+        )
+    ) AS r
+    GROUP BY
+        on_day,
+        click_id,
+        begun
+    HAVING toDate(begun) = on_day
+) AS visits
+INNER JOIN
+(
+    SELECT DISTINCT
+        toDateTime(first_at, 'UTC') AS second,
+        day
+    FROM ops.visit_slots
+) AS seconds ON (seconds.second = visits.second) AND (seconds.day = visits.on_day);
+
+CREATE VIEW analytics.source_campaign_buy_events_agg
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `cnt` UInt64
+)
+AS SELECT
+    p.hour AS hour,
+    p.utm_source AS utm_source,
+    p.utm_campaign AS utm_campaign,
+    count() AS cnt
+FROM ops.purchases AS p
+GROUP BY
+    p.hour,
+    p.utm_source,
+    p.utm_campaign;
+
+CREATE TABLE ops.arrivals
+(
+    `plan` UInt64,
+    `day` Date,
+    `events` UInt64 COMMENT 'Facts of the day that can get a part; 0 in the row that closes the plan'
+)
+ENGINE = MergeTree
+ORDER BY (plan, day)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.browser_device_hours
+(
+    `hour` DateTime('UTC'),
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `total_event_count` SimpleAggregateFunction(sum, UInt64),
+    `buy_cnt` SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toDate(hour)
+ORDER BY (hour, browser_name, device_type)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.browser_device_hours_mv TO ops.browser_device_hours
+(
+    `hour` DateTime('UTC'),
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `total_event_count` UInt64,
+    `buy_cnt` UInt64
+)
+AS SELECT
+    toStartOfHour(toDateTime(event_timestamp, 'UTC')) AS hour,
+    browser_name,
+    device_type,
+    count() AS total_event_count,
+    countIf(page_url_path = '/confirmation') AS buy_cnt
+FROM analytics.fact_events
+GROUP BY
+    hour,
+    browser_name,
+    device_type;
 
 CREATE MATERIALIZED VIEW ops.browser_judge TO ops.browser_judged
 (
@@ -628,6 +887,17 @@ ENGINE = MergeTree
 ORDER BY (topic, epoch, partition, from_offset, generation)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
+CREATE TABLE ops.closed_days
+(
+    `day` Date,
+    `plan` UInt64 COMMENT 'The plan that retired it',
+    `facts` UInt64 COMMENT 'Facts that it held',
+    `closed_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (day, plan)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
 CREATE TABLE ops.consumer_errors
 (
     `stream` LowCardinality(String),
@@ -640,6 +910,51 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(happened_at)
 ORDER BY (stream, happened_at)
 TTL toDateTime(happened_at) + toIntervalDay(30)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.corrections
+(
+    `plan` UInt64,
+    `action` Enum8('put' = 1, 'add' = 2, 'remove' = 3, 'end' = 4) COMMENT 'put: stands in the place of the fact; end: one row that closes a piece of the sheet',
+    `day` Date,
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `browser_name` LowCardinality(String),
+    `browser_language` LowCardinality(String),
+    `browser_user_agent` String,
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String,
+    `user_domain_id` Nullable(UUID),
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `ip_address` String,
+    `page_url` String,
+    `page_url_path` String,
+    `referer_url` String,
+    `referer_medium` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `geo_id` Nullable(UInt64),
+    `created_at` DateTime64(3, 'UTC'),
+    `build` UInt64,
+    `is_complete` Bool,
+    `source_object` LowCardinality(String),
+    `content_hash` UInt64
+)
+ENGINE = MergeTree
+PARTITION BY plan
+ORDER BY (action, day, event_id)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE TABLE ops.dead_letters
@@ -1410,6 +1725,42 @@ AS SELECT
 FROM ops.geo_parsed
 WHERE usual;
 
+CREATE TABLE ops.incomplete
+(
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `click_id` UUID,
+    `build` UInt64,
+    `lacks_device` Bool,
+    `lacks_geo` Bool,
+    `lacks_location` Bool
+)
+ENGINE = MergeTree
+PARTITION BY toDate(event_timestamp)
+ORDER BY event_id
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.incomplete_mv TO ops.incomplete
+(
+    `event_id` UUID,
+    `event_timestamp` DateTime64(6, 'UTC'),
+    `click_id` UUID,
+    `build` UInt64,
+    `lacks_device` UInt8,
+    `lacks_geo` UInt8,
+    `lacks_location` UInt8
+)
+AS SELECT
+    event_id,
+    event_timestamp,
+    click_id,
+    build,
+    isNull(user_domain_id) AS lacks_device,
+    isNull(geo_id) AS lacks_geo,
+    page_url_path = '' AS lacks_location
+FROM analytics.fact_events
+WHERE NOT is_complete;
+
 CREATE TABLE ops.load_progress
 (
     `key` String COMMENT 'Path of the file',
@@ -1796,7 +2147,7 @@ WHERE usual;
 CREATE TABLE ops.matched
 (
     `plan` UInt64,
-    `action` Enum8('fact' = 1, 'repeat' = 2, 'conflict' = 3, 'wait' = 4),
+    `action` Enum8('fact' = 1, 'repeat' = 2, 'conflict' = 3, 'wait' = 4, 'closed' = 5),
     `waited` Bool COMMENT 'It came from the waiting set',
     `topic` LowCardinality(String),
     `epoch` UUID,
@@ -1869,7 +2220,11 @@ CREATE TABLE ops.plans
         to_offset UInt64)),
     `first_ingested_at` DateTime64(3, 'UTC'),
     `last_ingested_at` DateTime64(3, 'UTC'),
-    `member` String
+    `member` String,
+    `kind` LowCardinality(String) DEFAULT 'build' COMMENT 'build, correct, rebuild or retire: what the plan does',
+    `days` Array(Date) COMMENT 'Days that a plan rebuilds or retires; empty for builds',
+    `ids` Array(UUID) COMMENT 'Events that were found to stand twice',
+    `pieces` UInt32 DEFAULT 1 COMMENT 'Inserts that the work sheet of a correction is made by'
 )
 ENGINE = MergeTree
 ORDER BY plan
@@ -1887,11 +2242,109 @@ CREATE TABLE ops.plans_done
     `conflicts` UInt64,
     `waiting` UInt64 COMMENT 'Browser events that wait after the plan',
     `waiting_parts` UInt64 COMMENT 'Locations whose event is not known yet',
-    `done_at` DateTime64(3, 'UTC')
+    `done_at` DateTime64(3, 'UTC'),
+    `closed` UInt64 COMMENT 'Events that came for a retired day and went to the quarantine',
+    `corrected` UInt64 COMMENT 'Facts that got a part they had lacked, or that differed from staging',
+    `added` UInt64 COMMENT 'Facts that were lost and came back from staging',
+    `removed` UInt64 COMMENT 'Facts taken out because an earlier one has their id',
+    `retired` UInt64 COMMENT 'Facts of the days that the plan retired'
 )
 ENGINE = MergeTree
 ORDER BY plan
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.product_views
+(
+    `hour` DateTime('UTC'),
+    `week` UInt16 COMMENT 'Whole weeks since 1970-01-01',
+    `user_key` UInt128 COMMENT 'Hash of user_custom_id',
+    `viewed_at` DateTime64(6, 'UTC'),
+    `page_url` LowCardinality(String) COMMENT 'The path',
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String)
+)
+ENGINE = MergeTree
+PARTITION BY toDate(hour)
+ORDER BY (hour, user_key, viewed_at)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.product_views_mv TO ops.product_views
+(
+    `hour` DateTime('UTC'),
+    `week` UInt16,
+    `user_key` UInt128,
+    `viewed_at` DateTime64(6, 'UTC'),
+    `page_url` String,
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String)
+)
+AS SELECT
+    toStartOfHour(toDateTime(event_timestamp, 'UTC')) AS hour,
+    toUInt16(intDiv(toUInt16(toDate(event_timestamp)), 7)) AS week,
+    reinterpretAsUInt128(sipHash128(user_custom_id)) AS user_key,
+    event_timestamp AS viewed_at,
+    page_url_path AS page_url,
+    browser_name,
+    device_type
+FROM analytics.fact_events
+WHERE startsWith(page_url_path, '/product_') AND (user_custom_id != '');
+
+CREATE TABLE ops.purchase_weeks
+(
+    `week` UInt16 COMMENT 'Whole weeks since 1970-01-01, of the views',
+    `user_key` UInt128 COMMENT 'Hash of user_custom_id',
+    `purchased_at` DateTime64(6, 'UTC')
+)
+ENGINE = MergeTree
+PARTITION BY toDate(purchased_at)
+ORDER BY (week, user_key, purchased_at)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.purchase_weeks_mv TO ops.purchase_weeks
+(
+    `week` UInt16,
+    `user_key` UInt128,
+    `purchased_at` DateTime64(6, 'UTC')
+)
+AS SELECT
+    toUInt16(intDiv(toUInt16(toDate(event_timestamp)), 7) - arrayJoin([0, 1])) AS week,
+    reinterpretAsUInt128(sipHash128(user_custom_id)) AS user_key,
+    event_timestamp AS purchased_at
+FROM analytics.fact_events
+WHERE (page_url_path = '/confirmation') AND (user_custom_id != '');
+
+CREATE TABLE ops.purchases
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `user_key` UInt128 COMMENT 'Hash of user_custom_id; 0 where the user is unknown'
+)
+ENGINE = MergeTree
+PARTITION BY toDate(hour)
+ORDER BY (hour, utm_source, utm_campaign, geo_country, geo_region_name)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.purchases_mv TO ops.purchases
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `user_key` UInt128
+)
+AS SELECT
+    toStartOfHour(toDateTime(event_timestamp, 'UTC')) AS hour,
+    utm_source,
+    utm_campaign,
+    geo_country,
+    geo_region_name,
+    if(user_custom_id = '', toUInt128(0), reinterpretAsUInt128(sipHash128(user_custom_id))) AS user_key
+FROM analytics.fact_events
+WHERE page_url_path = '/confirmation';
 
 CREATE TABLE ops.quality_results
 (
@@ -1930,7 +2383,8 @@ CREATE TABLE ops.quarantine
     `browser_user_agent` String,
     `origin` LowCardinality(String),
     `origin_line` UInt64,
-    `quarantined_at` DateTime64(3, 'UTC')
+    `quarantined_at` DateTime64(3, 'UTC'),
+    `build` UInt64 COMMENT 'The plan that had built it as a fact before it was taken out; 0 where it never was one'
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(quarantined_at)
@@ -1988,6 +2442,33 @@ CREATE TABLE ops.replays_done
 ENGINE = MergeTree
 ORDER BY plan
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.source_user_hours
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `users` AggregateFunction(uniqExact, String)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toDate(hour)
+ORDER BY (hour, utm_source)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.source_user_hours_mv TO ops.source_user_hours
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `users` AggregateFunction(uniqExact, String)
+)
+AS SELECT
+    toStartOfHour(toDateTime(event_timestamp, 'UTC')) AS hour,
+    utm_source,
+    uniqExactState(user_custom_id) AS users
+FROM analytics.fact_events
+WHERE user_custom_id != ''
+GROUP BY
+    hour,
+    utm_source;
 
 CREATE TABLE ops.stored
 (
@@ -2054,6 +2535,82 @@ WHERE isNotNull(fact_events.user_domain_id)
 GROUP BY
     date,
     user_domain_id;
+
+CREATE TABLE ops.visit_slots
+(
+    `day` Date,
+    `click_id` UUID,
+    `slot` DateTime('UTC') COMMENT 'Start of the half hour',
+    `first_at` DateTime64(6, 'UTC'),
+    `last_at` DateTime64(6, 'UTC'),
+    `events` UInt32,
+    `purchases` UInt32,
+    `pages` Array(UInt64) COMMENT 'Hashes of the distinct paths',
+    `entry_page` LowCardinality(String) COMMENT 'Path of the first event with one',
+    `entry_place` UInt256,
+    `exit_page` LowCardinality(String) COMMENT 'Path of the last event with one',
+    `exit_place` UInt256,
+    `utm_source` LowCardinality(String) COMMENT 'Of the first event with a source or a campaign',
+    `utm_campaign` LowCardinality(String) COMMENT 'Of the same event',
+    `utm_place` UInt256,
+    `user_domain_id` Nullable(UUID) COMMENT 'A click_id has one user, device and place; some events may lack them',
+    `geo_country` LowCardinality(String),
+    `device_type` LowCardinality(String)
+)
+ENGINE = MergeTree
+PARTITION BY toDate(first_at)
+ORDER BY (day, click_id, slot)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW ops.visit_slots_mv TO ops.visit_slots
+(
+    `day` Date,
+    `click_id` UUID,
+    `slot` DateTime('UTC'),
+    `first_at` DateTime64(6, 'UTC'),
+    `last_at` DateTime64(6, 'UTC'),
+    `events` UInt64,
+    `purchases` UInt64,
+    `pages` Array(UInt64),
+    `entry_page` String,
+    `entry_place` UInt256,
+    `exit_page` String,
+    `exit_place` UInt256,
+    `utm_source` String,
+    `utm_campaign` String,
+    `utm_place` UInt256,
+    `user_domain_id` Nullable(UUID),
+    `geo_country` String,
+    `device_type` String
+)
+AS WITH
+    bitOr(bitShiftLeft(toUInt256(toUnixTimestamp64Micro(event_timestamp)), 128), toUInt256(toUInt128(event_id))) AS place,
+    page_url_path != '' AS has_page,
+    ((fact_events.utm_source != '') OR (fact_events.utm_campaign != '')) AS has_utm
+SELECT
+    toDate(event_timestamp) AS day,
+    click_id,
+    toStartOfInterval(toDateTime(event_timestamp, 'UTC'), toIntervalMinute(30)) AS slot,
+    min(event_timestamp) AS first_at,
+    max(event_timestamp) AS last_at,
+    count() AS events,
+    countIf(page_url_path = '/confirmation') AS purchases,
+    groupUniqArrayIf(cityHash64(page_url_path), has_page) AS pages,
+    argMinIf(page_url_path, place, has_page) AS entry_page,
+    minIf(place, has_page) AS entry_place,
+    argMaxIf(page_url_path, place, has_page) AS exit_page,
+    maxIf(place, has_page) AS exit_place,
+    argMinIf(fact_events.utm_source, place, has_utm) AS utm_source,
+    argMinIf(fact_events.utm_campaign, place, has_utm) AS utm_campaign,
+    minIf(place, has_utm) AS utm_place,
+    min(fact_events.user_domain_id) AS user_domain_id,
+    minIf(fact_events.geo_country, fact_events.geo_country != '') AS geo_country,
+    minIf(fact_events.device_type, fact_events.device_type != '') AS device_type
+FROM analytics.fact_events
+GROUP BY
+    day,
+    click_id,
+    slot;
 
 CREATE TABLE ops.visits
 (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from headwater.adapters.topics import KafkaTopics
 from headwater.app.build import Build, BuildLimits, Built, PlanDone
 from headwater.app.check import CheckResult, read_checks, run_checks
 from headwater.app.consumer import SERVICE_LIMITS, Consumer, Member
+from headwater.app.correct import propose_removal
 from headwater.app.dimensions import update_dimension
 from headwater.app.event_files import find_files
 from headwater.app.heartbeats import Heartbeats
@@ -27,8 +28,11 @@ from headwater.app.lag import ConsumerStatus, StreamLag, consumer_status, freshn
 from headwater.app.load import Loaded, Loader, Progress
 from headwater.app.migrate import Migration, migrate, pending, read_migrations
 from headwater.app.monitor import Monitor
+from headwater.app.plan_runner import PlanRunner
+from headwater.app.rebuild import Preview, Rebuild
 from headwater.app.reconcile import PartitionBooks, reconcile
 from headwater.app.replay import Replay, Replayed
+from headwater.app.retire import propose_retirement
 from headwater.app.storing import Moved
 from headwater.app.summary import Summary, summarize
 from headwater.app.topics import apply_topics
@@ -161,6 +165,26 @@ class Platform:
     def build(self, limits: BuildLimits, tell: Callable[[PlanDone], None] = lambda _done: None) -> Built:
         """Build facts and aggregates from what is staged."""
         return Build(self.database, self.clock, limits).run(tell)
+
+    def remove_duplicates(self) -> Built:
+        """Take out later facts of ids that stand on several days, of what was built lately; finishes open plans too."""
+        return PlanRunner(self.database, self.clock).run(lambda _plan: propose_removal(self.database, self.clock))
+
+    def retire(self) -> Built:
+        """Remove the facts of days that were kept long enough; what was counted of them stays."""
+        return PlanRunner(self.database, self.clock).run(lambda _plan: propose_retirement(self.database, self.clock))
+
+    def rebuild(self, first: date, last: date, tell: Callable[[PlanDone], None] = lambda _done: None) -> Built:
+        """Make the days between two dates anew."""
+        return Rebuild(self.database, self.clock).run(first, last, tell)
+
+    def preview_rebuild(self, first: date, last: date) -> Preview:
+        """What a rebuild of these days would change."""
+        return Rebuild(self.database, self.clock).preview(first, last)
+
+    def accounts(self) -> Sequence[Mapping[str, Any]]:
+        """What came in and where it is, account by account; rows of staging of the last day."""
+        return self.database.rows("correct/accounts", since=self.clock.now() - timedelta(days=1))
 
     def update_dimension(self, name: str) -> int:
         """Write `dim_users` or `dim_geo` anew; returns its rows."""

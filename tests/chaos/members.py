@@ -76,7 +76,8 @@ class Member:
         deadline = time.monotonic() + timeout_s
         while not self.is_stopped:
             assert self.is_alive, f"{self.name} ended with {self.process.poll()}:\n{self.log[-3000:]}"
-            assert time.monotonic() < deadline, f"{self.name} did not come to its failpoint:\n{self.log[-3000:]}"
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.name} did not come to its failpoint:\n{self.where()}")
             time.sleep(0.005)
 
     def where(self) -> str:

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
+from headwater.app.migrate import migrate, read_migrations
+from headwater.core.day_tables import DAY_TABLES, FACTS
+from tests.support.front import Front
 from tests.support.staging import Stage
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "clickhouse" / "migrations"
 
 
 @pytest.fixture
 def stage(warehouse: ClickHouse) -> Stage:
     """An empty warehouse with topics in memory."""
     return Stage(warehouse)
+
+
+@pytest.fixture(scope="module")
+def _migrated(front: Front) -> Iterator[ClickHouse]:
+    """A warehouse that the tests of a module share: the migrations take longer than a small test."""
+    owner = ClickHouse(front.owner_url)
+    for name in ("analytics", "ops"):
+        owner.execute(f"DROP DATABASE IF EXISTS {name} SYNC")
+    migrate(read_migrations(MIGRATIONS), owner)
+    owner.close()
+    database = ClickHouse(front.writer_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def no_facts(_migrated: ClickHouse) -> ClickHouse:
+    """A warehouse without facts and without what is derived from them; for modules that do not use `warehouse`."""
+    _migrated.statements(f"TRUNCATE TABLE {table}" for table in (FACTS, *(each.table for each in DAY_TABLES)))
+    return _migrated

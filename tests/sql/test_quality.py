@@ -31,7 +31,8 @@ def _fill(stage: Stage) -> None:
     stage.send("browser", *[browser(f"e{n}", click=f"c{n % 3}") for n in range(12)], b"not json")
     stage.send("device", *[device(f"c{n}", user=f"u{n}") for n in range(3)] * 2)
     stage.send("geo", *[geo(f"c{n}", geo_latitude=str(10 + n)) for n in range(3)] * 2)
-    stage.send("location", *[location(f"e{n}") for n in range(12)])
+    paths = {2: "/product_a", 5: "/confirmation"}
+    stage.send("location", *[location(f"e{n}", paths.get(n, "/home")) for n in range(12)])
     stage.build()
 
 
@@ -151,6 +152,20 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         _sql(f"ALTER TABLE analytics.agg_traffic_sources DELETE WHERE 1 {MUTATION}"),
         set(),
     ),
+    "browser_devices_equal_facts": (
+        _sql("INSERT INTO ops.browser_device_hours SELECT * REPLACE(1 AS buy_cnt) FROM ops.browser_device_hours"),
+        set(),
+    ),
+    "source_users_equal_facts": (_sql(f"ALTER TABLE ops.source_user_hours DELETE WHERE 1 {MUTATION}"), set()),
+    "purchases_equal_facts": (_sql(f"ALTER TABLE ops.purchases UPDATE user_key = 0 WHERE user_key != 0 {MUTATION}"), set()),
+    "purchase_weeks_equal_facts": (
+        _sql(
+            f"ALTER TABLE ops.purchase_weeks DELETE WHERE week = (SELECT max(week) FROM ops.purchase_weeks) {MUTATION}"
+        ),
+        set(),
+    ),
+    "product_views_equal_facts": (_sql("INSERT INTO ops.product_views SELECT * FROM ops.product_views"), set()),
+    "visits_equal_facts": (_sql(f"ALTER TABLE ops.visit_slots UPDATE events = events + 1 WHERE 1 {MUTATION}"), set()),
     "users_equal_facts": (
         _settled(
             _sql(

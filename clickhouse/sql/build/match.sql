@@ -67,6 +67,7 @@ WITH
 SELECT
     {plan:UInt64} AS plan,
     multiIf(
+        toDate(e.event_timestamp) IN (SELECT day FROM ops.closed_days WHERE plan < {plan:UInt64}), 'closed',
         k.is_known, if(k.known_hash = e.content_hash, 'repeat', 'conflict'),
         e.place > 1, if(e.first_hash = e.content_hash, 'repeat', 'conflict'),
         (l.has_location AND d.has_device AND g.has_geo) OR e.ingested_at <= grace_ends, 'fact',
@@ -92,4 +93,5 @@ LEFT JOIN
     WHERE part = 'geo' AND plan <= {plan:UInt64} AND click_id IN (SELECT click_id FROM events)
 ) AS g ON g.click_id = e.click_id
 WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done) -- a builder that was overtaken must not write again
-SETTINGS join_use_nulls = 0
+ORDER BY cityHash64(e.event_id, e.offset) -- one sorted stream: the token of an insert counts the chunks that it is read in
+SETTINGS max_threads = 1, join_use_nulls = 0

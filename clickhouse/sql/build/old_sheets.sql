@@ -2,3 +2,5 @@
 SELECT DISTINCT 'matched' AS sheet, plan FROM ops.matched WHERE plan + 1 < {plan:UInt64}
 UNION ALL
 SELECT DISTINCT 'waiting' AS sheet, plan FROM ops.waiting WHERE plan + 1 < {plan:UInt64}
+UNION ALL
+SELECT DISTINCT 'corrections' AS sheet, plan FROM ops.corrections WHERE plan + 1 < {plan:UInt64}

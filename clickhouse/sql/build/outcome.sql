@@ -1,9 +1,10 @@
--- One row: what became of the events of plan {plan}, and whether its waiting set and quarantine stand.
+-- One row: what became of the events of plan {plan}, and whether its waiting set, quarantine and arrivals stand.
 SELECT
     m.*,
     (SELECT countIf(kind = 'location') FROM ops.waiting WHERE plan = {plan:UInt64})  AS waiting_parts,
     (SELECT countIf(kind = 'end') FROM ops.waiting WHERE plan = {plan:UInt64})       AS waiting_sets,
-    (SELECT count() FROM ops.quarantine WHERE plan = {plan:UInt64})                  AS quarantined
+    (SELECT count() FROM ops.quarantine WHERE plan = {plan:UInt64})                  AS quarantined,
+    (SELECT countIf(events = 0) FROM ops.arrivals WHERE plan = {plan:UInt64})        AS arrival_sets
 FROM
 (
     SELECT
@@ -13,6 +14,7 @@ FROM
         countIf(action = 'fact' AND NOT (has_location AND has_device AND has_geo))    AS incomplete,
         countIf(action = 'repeat')                                                    AS repeats,
         countIf(action = 'conflict')                                                  AS conflicts,
+        countIf(action = 'closed')                                                    AS closed,
         countIf(action = 'wait')                                                      AS waiting
     FROM ops.matched
     WHERE plan = {plan:UInt64}

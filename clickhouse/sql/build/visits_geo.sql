@@ -10,13 +10,19 @@ WITH
         WHERE ingested_at BETWEEN span.1 AND span.2
           AND arrayExists(r -> epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
     )
-SELECT click_id, 'geo', geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, kafka_time, {plan:UInt64}
-FROM rows
-WHERE click_id NOT IN
+SELECT *
+FROM
 (
-    SELECT click_id
-    FROM ops.visits
-    WHERE part = 'geo' AND ({generation:UInt32} > 0 OR plan < {plan:UInt64}) AND click_id IN (SELECT click_id FROM rows)
+    SELECT click_id, 'geo', geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, kafka_time, {plan:UInt64}
+    FROM rows
+    WHERE click_id NOT IN
+    (
+        SELECT click_id
+        FROM ops.visits
+        WHERE part = 'geo' AND ({generation:UInt32} > 0 OR plan < {plan:UInt64}) AND click_id IN (SELECT click_id FROM rows)
+    )
+    ORDER BY kafka_time, partition, offset
+    LIMIT 1 BY click_id
 )
-ORDER BY kafka_time, partition, offset
-LIMIT 1 BY click_id
+ORDER BY cityHash64(click_id) -- one sorted stream: the token of an insert counts the chunks that it is read in
+SETTINGS max_threads = 1

@@ -1,15 +1,25 @@
-"""Numbered plans of the warehouse: what one build takes, fixed once so that a killed build can be run again."""
+"""Numbered plans of the warehouse: what one of them does, fixed once so that a killed one can be run again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from itertools import groupby
 from uuid import UUID
 
 MAX_DAYS_PER_SLICE = 50
 MAX_ROWS_PER_SLICE = 1_000_000
+
+
+class PlanKind(StrEnum):
+    """What a plan does. All kinds share one sequence of numbers, so that only one of them is ever under way."""
+
+    BUILD = "build"
+    CORRECT = "correct"
+    REBUILD = "rebuild"
+    RETIRE = "retire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +48,33 @@ class TakenRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What the next plan shall do: builds take `ranges`, the other kinds change `days`."""
+
+    kind: PlanKind
+    as_of: datetime
+    grace_s: int = 0
+    ranges: tuple[TakenRange, ...] = ()
+    days: tuple[date, ...] = ()
+    ids: tuple[UUID, ...] = ()
+    pieces: int = 1
+    first_ingested_at: datetime | None = None
+    last_ingested_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that decides what a build does: all its statements are functions of this."""
+    """Everything that decides what a worker does: all its statements are functions of this."""
 
     plan: int
     plan_id: UUID
+    kind: PlanKind
     as_of: datetime
     grace_s: int
     ranges: tuple[TakenRange, ...]
+    days: tuple[date, ...]
+    ids: tuple[UUID, ...]
+    pieces: int
     first_ingested_at: datetime
     last_ingested_at: datetime
     member: str

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from headwater.entrypoints.commands import consume, demo, events, load, pipeline, query, replay, run, stack
+from headwater.entrypoints.commands import consume, demo, events, load, pipeline, query, rebuild, replay, run, stack
 from headwater.errors import HeadwaterError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     "Start with `headwater demo`. It starts the platform, runs the pipeline and says where to look.",
 )
 
-for module in (demo, stack, run, pipeline, load, consume, replay, query, events):
+for module in (demo, stack, run, pipeline, rebuild, load, consume, replay, query, events):
     module.register(app)
 
 

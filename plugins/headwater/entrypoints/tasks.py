@@ -187,9 +187,12 @@ def build_fact_events() -> dict[str, int]:
     )
     built = _platform().build(limits, tell=lambda done: log_.info("plan %d: %d facts", done.plan, done.facts))
     _table(
-        "plan", "taken", "waited", "facts", "incomplete", "repeats", "conflicts", "waiting",
+        "plan", "kind", "taken", "waited", "facts", "incomplete", "repeats", "conflicts", "waiting", "corrected", "removed",
         rows=[
-            (d.plan, d.taken, d.was_waiting, d.facts, d.incomplete, d.repeats, d.conflicts, d.waiting)
+            (
+                d.plan, d.kind.value, d.taken, d.was_waiting, d.facts, d.incomplete, d.repeats, d.conflicts, d.waiting,
+                d.corrected, d.removed,
+            )
             for d in built.plans
         ],
     )  # fmt: skip
@@ -224,8 +227,12 @@ def verify_dwh_layer() -> None:
 
 @step
 def clear_staging_old_data() -> int:
-    """Drop staged days that are built and old."""
-    cleared = _platform().clear_staging()
+    """Drop staged days that are built and old, and retire the facts of days that were kept long enough."""
+    platform = _platform()
+    cleared = platform.clear_staging()
+    retired = sum(done.retired for done in platform.retire().plans)
+    if retired:
+        log_.info("%d facts were retired with their days; their aggregates stay", retired)
     _table("table", "rows cleared", rows=list(cleared.tables.items()) or [("(nothing is old enough)", 0)])
     return cleared.rows
 

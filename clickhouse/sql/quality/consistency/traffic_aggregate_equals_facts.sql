@@ -5,10 +5,19 @@
 WITH
     touched AS
     (
-        SELECT DISTINCT toDate(event_timestamp) AS day
-        FROM analytics.fact_events
-        WHERE created_at >= {as_of:DateTime64(3, 'UTC')} - INTERVAL 1 DAY
-          AND toDate(event_timestamp) NOT IN
+        SELECT day
+        FROM
+        (
+            SELECT DISTINCT toDate(event_timestamp) AS day
+            FROM analytics.fact_events
+            WHERE created_at >= {as_of:DateTime64(3, 'UTC')} - INTERVAL 1 DAY
+            UNION DISTINCT
+            SELECT arrayJoin(days) AS day
+            FROM ops.plans
+            WHERE kind != 'retire' AND as_of >= {as_of:DateTime64(3, 'UTC')} - INTERVAL 1 DAY
+        )
+        WHERE day NOT IN (SELECT arrayJoin(days) FROM ops.plans WHERE plan NOT IN (SELECT plan FROM ops.plans_done))
+          AND day NOT IN
           (
               SELECT toDate(event_timestamp) FROM ops.matched WHERE action = 'fact' AND plan NOT IN (SELECT plan FROM ops.plans_done)
           )

@@ -13,6 +13,7 @@ from headwater.bootstrap import Platform
 from headwater.contracts.streams import STREAMS
 from headwater.core.checks import CheckKind
 from headwater.entrypoints.commands.output import AsJson, console, progress, show_json, show_table
+from headwater.errors import Stop
 
 
 def register(app: typer.Typer) -> None:
@@ -56,9 +57,13 @@ def build(
         for name in ("dim_users", "dim_geo"):
             platform.update_dimension(name)
     show_table(
-        "", ["plan", "taken", "waited", "facts", "incomplete", "repeats", "conflicts", "waiting"],
+        "",
+        ["plan", "kind", "taken", "waited", "facts", "incomplete", "repeats", "conflicts", "waiting", "corrected"],
         [
-            (d.plan, d.taken, d.was_waiting, d.facts, d.incomplete, d.repeats, d.conflicts, d.waiting)
+            (
+                d.plan, d.kind.value, d.taken, d.was_waiting, d.facts, d.incomplete, d.repeats, d.conflicts, d.waiting,
+                d.corrected,
+            )
             for d in built.plans
         ],
     )  # fmt: skip
@@ -95,8 +100,20 @@ def verify() -> None:
         rows = sum(b.staged + b.dead_letters + b.heartbeats for b in books)
         messages = sum(b.messages for b in books)
         console.print(f"ok    I1 conservation of {name}: {messages:,} messages = {rows:,} rows in the tables")
+    unbalanced = []
+    for row in platform.accounts():
+        console.print(
+            f"{'ok   ' if row['balances'] else 'FAIL '} {row['account']}: {row['came']:,} = {row['facts']:,} facts + "
+            f"{row['waiting']:,} waiting + {row['quarantined']:,} in quarantine"
+        )
+        if not row["balances"]:
+            unbalanced.append(row["account"])
     run_id = f"verify__{platform.clock.now():%Y-%m-%dT%H:%M:%S.%f}"
     results = platform.check([CheckKind.DUPLICATES, CheckKind.REFERENTIAL_INTEGRITY, CheckKind.CONSISTENCY], run_id)
     for result in results:
         console.print(result.describe())
     demand(results)
+    if unbalanced:
+        raise Stop(
+            f"These accounts do not balance: {', '.join(unbalanced)}. Keep the tables and look at ops.plans_done."
+        )
