@@ -2,8 +2,9 @@
 SELECT count() AS found
 FROM
 (
-    SELECT argMax(passed, checked_at) AS passed, max(checked_at) AS checked_at
-    FROM ops.quality_results
-    WHERE kind = 'duplicates' AND check_name = 'ids_stand_on_one_day'
+    SELECT argMax(q.passed, q.checked_at) AS last_passed, max(q.checked_at) AS last_at
+    FROM ops.quality_results AS q
+    WHERE q.kind = 'duplicates' AND q.check_name = 'ids_stand_on_one_day'
+    HAVING count() > 0
 )
-WHERE NOT passed AND checked_at > (SELECT max(as_of) FROM ops.plans WHERE notEmpty(ids))
+WHERE NOT last_passed AND last_at > (SELECT max(as_of) FROM ops.plans WHERE notEmpty(ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -14,6 +14,7 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from headwater.adapters.kafka import ANSWER_S, QUIET
 from headwater.adapters.kafka_errors import answering
@@ -22,6 +23,10 @@ from headwater.errors import FixSettings
 from headwater.ports import TopicChange
 
 _TIMEOUT_S = 10.0
+
+
+def _is_unknown(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
 class KafkaTopics:
@@ -47,7 +52,15 @@ class KafkaTopics:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
             return False
+        self._wait_until_known(topic.name)
         return True
+
+    @retry(
+        retry=retry_if_exception(_is_unknown), stop=stop_after_delay(_TIMEOUT_S), wait=wait_fixed(0.05), reraise=True
+    )
+    def _wait_until_known(self, topic: str) -> None:
+        """A broker confirms a new topic a little before it answers for it."""
+        _wait(self._admin.describe_topics(TopicCollection([topic]), request_timeout=_TIMEOUT_S)[topic])
 
     def _add_partitions(self, topic: Topic) -> list[str]:
         metadata = self._admin.list_topics(topic.name, timeout=_TIMEOUT_S).topics[topic.name]

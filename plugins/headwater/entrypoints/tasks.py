@@ -187,7 +187,8 @@ def build_fact_events() -> dict[str, int]:
     )
     built = _platform().build(limits, tell=lambda done: log_.info("plan %d: %d facts", done.plan, done.facts))
     _table(
-        "plan", "kind", "taken", "waited", "facts", "incomplete", "repeats", "conflicts", "waiting", "corrected", "removed",
+        "plan", "kind", "taken", "waited", "facts", "incomplete", "repeats", "conflicts", "waiting", "corrected",
+        "removed",
         rows=[
             (
                 d.plan, d.kind.value, d.taken, d.was_waiting, d.facts, d.incomplete, d.repeats, d.conflicts, d.waiting,
