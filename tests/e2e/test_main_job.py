@@ -16,7 +16,9 @@ import pytest
 
 from headwater.adapters.airflow import Airflow
 from headwater.adapters.kafka import KafkaLog
+from headwater.app.check import read_checks
 from headwater.app.generate import write_files
+from headwater.assets import asset
 from headwater.bootstrap import Platform
 from headwater.core.generator.blocks import DEFAULT_START, Spec
 from headwater.local.stack import Stack
@@ -79,7 +81,8 @@ def test_the_bundled_events_become_exact_tables_and_running_again_adds_nothing(j
     oracle = read_folders([(SAMPLES, job.shift)])
     assert len(oracle.facts) == 5000
     assert_warehouse_equals(oracle, job.platform.database)
-    assert "22 checks, none failed" in logs["data_quality_checks"]
+    checks = read_checks(asset("clickhouse/sql/quality"))
+    assert f"{len(checks)} checks, none failed" in logs["data_quality_checks"]
     newest = max(fact["event_timestamp"] for fact in oracle.facts)
     assert job.platform.clock.now().replace(tzinfo=None) - newest < timedelta(hours=1)
 
