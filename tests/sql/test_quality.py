@@ -87,9 +87,48 @@ def _settled(plant: Callable[[Stage], None]) -> Callable[[Stage], None]:
     return later
 
 
+def _late_part(stage: Stage) -> None:
+    """A part came for a day, and nobody corrected it for hours."""
+    _sql("INSERT INTO ops.arrivals SELECT plan, toDate(as_of), 1 FROM ops.plans ORDER BY plan DESC LIMIT 1")(stage)
+    stage.clock.moment += timedelta(hours=3)
+
+
+def _late_part(stage: Stage) -> None:
+    """A part that comes for an incomplete fact whose correction was only just made, and the day rests."""
+    _incomplete_day(stage)
+    stage.db.statements(["INSERT INTO ops.arrivals SELECT max(plan), '2026-05-01', 1 FROM ops.plans"])
+    stage.clock.moment += timedelta(hours=3)
+
+
+def _incomplete_day(stage: Stage) -> None:
+    stage.send("browser", browser("alone", click="unknown"))
+    stage.clock.moment += timedelta(minutes=16)
+    stage.build()
+
+
+def _unlisted(stage: Stage) -> None:
+    _incomplete_day(stage)
+    _sql(f"ALTER TABLE ops.incomplete DELETE WHERE build > 0 {MUTATION}")(stage)
+
+
+def _on_two_days(stage: Stage) -> None:
+    stage.clock.moment += timedelta(minutes=1)
+    stage.send("browser", browser("e1", click="c1", at="2026-05-02 10:00:00"))
+    stage.clock.moment += timedelta(minutes=16)
+    stage.build()
+    stage.clock.moment += timedelta(minutes=5)
+
+
 FACT = "SELECT * FROM analytics.fact_events ORDER BY event_id LIMIT 1"
 COPY_FACT = f"INSERT INTO analytics.fact_events {FACT}"
 PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
+    "parts_reach_their_facts": (_late_part, set()),
+    "incomplete_book_equals_facts": (_unlisted, set()),
+    "ids_stand_on_one_day": (_on_two_days, set()),
+    "closed_days_hold_no_facts": (
+        _sql("INSERT INTO ops.closed_days SELECT '2026-05-01', max(plan), 12, now64(3) FROM ops.plans_done"),
+        set(),
+    ),
     "staged_events_are_built": (_late_staging, set()),
     "claims_are_stored": (_open_claim, set()),
     "events_do_not_wait_too_long": (_forgotten_event, set()),
@@ -157,7 +196,10 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         set(),
     ),
     "source_users_equal_facts": (_sql(f"ALTER TABLE ops.source_user_hours DELETE WHERE 1 {MUTATION}"), set()),
-    "purchases_equal_facts": (_sql(f"ALTER TABLE ops.purchases UPDATE user_key = 0 WHERE user_key != 0 {MUTATION}"), set()),
+    "purchases_equal_facts": (
+        _sql(f"ALTER TABLE ops.purchases UPDATE user_key = 0 WHERE user_key != 0 {MUTATION}"),
+        set(),
+    ),
     "purchase_weeks_equal_facts": (
         _sql(
             f"ALTER TABLE ops.purchase_weeks DELETE WHERE week = (SELECT max(week) FROM ops.purchase_weeks) {MUTATION}"
@@ -176,6 +218,27 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
     ),
     "users_are_seen_in_order": (
         _sql(f"ALTER TABLE analytics.dim_users UPDATE first_seen = last_seen + INTERVAL 1 DAY WHERE 1 {MUTATION}"),
+        set(),
+    ),
+    "parts_reach_their_facts": (_late_part, set()),
+    "ids_stand_on_one_day": (
+        _sql(
+            "INSERT INTO analytics.fact_events SELECT * REPLACE(event_timestamp + INTERVAL 3 DAY AS event_timestamp) "
+            "FROM analytics.fact_events ORDER BY event_id LIMIT 1"
+        ),
+        {"facts_stand_once", "facts_equal_the_plans"},
+    ),
+    "closed_days_hold_no_facts": (
+        _sql(
+            "INSERT INTO ops.closed_days SELECT toDate(event_timestamp), 1, 0, now() FROM analytics.fact_events LIMIT 1"
+        ),
+        set(),
+    ),
+    "incomplete_book_equals_facts": (
+        _sql(
+            "INSERT INTO ops.incomplete SELECT event_id, event_timestamp, click_id, build, true, false, false "
+            "FROM analytics.fact_events LIMIT 1"
+        ),
         set(),
     ),
     "coordinates_are_on_earth": (
