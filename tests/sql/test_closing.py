@@ -20,7 +20,7 @@ from tests.support.fingerprint import assert_aggregates_follow, fingerprint
 from tests.support.front import Front
 from tests.support.staging import START, Stage
 
-pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.long]
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 FIRST, SECOND = "2026-05-01 10:00:00", "2026-05-03 11:00:00"
 

@@ -17,7 +17,7 @@ from tests.support.fingerprint import fingerprint
 from tests.support.front import Front
 from tests.support.staging import Stage
 
-pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.long]
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 DAYS = 70
 # A correction has about sixty statements. Every one is tried in the long run, each fifth in the short one.
 SERIES = [pytest.param(5, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)]

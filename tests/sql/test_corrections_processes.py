@@ -24,7 +24,7 @@ from tests.support.events import browser, location
 from tests.support.front import Front
 from tests.support.staging import Stage
 
-pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.long]
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 # Statements of a run that corrects one day: the sheet, the shadows, the swaps, the end.
 MOMENTS = (12, 14, 20, 40, 41, 46, 52)
 

@@ -15,7 +15,7 @@ from tests.support.events import an_id, browser, device, geo, location
 from tests.support.fingerprint import fingerprint
 from tests.support.staging import Stage
 
-pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.long]
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 FIRST, LAST = date(2026, 5, 1), date(2026, 5, 2)
 
 
