@@ -220,27 +220,6 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         _sql(f"ALTER TABLE analytics.dim_users UPDATE first_seen = last_seen + INTERVAL 1 DAY WHERE 1 {MUTATION}"),
         set(),
     ),
-    "parts_reach_their_facts": (_late_part, set()),
-    "ids_stand_on_one_day": (
-        _sql(
-            "INSERT INTO analytics.fact_events SELECT * REPLACE(event_timestamp + INTERVAL 3 DAY AS event_timestamp) "
-            "FROM analytics.fact_events ORDER BY event_id LIMIT 1"
-        ),
-        {"facts_stand_once", "facts_equal_the_plans"},
-    ),
-    "closed_days_hold_no_facts": (
-        _sql(
-            "INSERT INTO ops.closed_days SELECT toDate(event_timestamp), 1, 0, now() FROM analytics.fact_events LIMIT 1"
-        ),
-        set(),
-    ),
-    "incomplete_book_equals_facts": (
-        _sql(
-            "INSERT INTO ops.incomplete SELECT event_id, event_timestamp, click_id, build, true, false, false "
-            "FROM analytics.fact_events LIMIT 1"
-        ),
-        set(),
-    ),
     "coordinates_are_on_earth": (
         _sql("INSERT INTO analytics.dim_geo (geo_id, geo_latitude) VALUES (1, 91)"),
         set(),
