@@ -88,12 +88,6 @@ def _settled(plant: Callable[[Stage], None]) -> Callable[[Stage], None]:
 
 
 def _late_part(stage: Stage) -> None:
-    """A part came for a day, and nobody corrected it for hours."""
-    _sql("INSERT INTO ops.arrivals SELECT plan, toDate(as_of), 1 FROM ops.plans ORDER BY plan DESC LIMIT 1")(stage)
-    stage.clock.moment += timedelta(hours=3)
-
-
-def _late_part(stage: Stage) -> None:
     """A part that comes for an incomplete fact whose correction was only just made, and the day rests."""
     _incomplete_day(stage)
     stage.db.statements(["INSERT INTO ops.arrivals SELECT max(plan), '2026-05-01', 1 FROM ops.plans"])
@@ -124,7 +118,7 @@ COPY_FACT = f"INSERT INTO analytics.fact_events {FACT}"
 PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
     "parts_reach_their_facts": (_late_part, set()),
     "incomplete_book_equals_facts": (_unlisted, set()),
-    "ids_stand_on_one_day": (_on_two_days, set()),
+    "ids_stand_on_one_day": (_on_two_days, {"facts_stand_once"}),
     "closed_days_hold_no_facts": (
         _sql("INSERT INTO ops.closed_days SELECT '2026-05-01', max(plan), 12, now64(3) FROM ops.plans_done"),
         set(),
