@@ -27,7 +27,7 @@ from headwater.ports import FlushLimits
 
 Settings = Mapping[str, Any]
 _PLAIN = {"async_insert": 0}
-_CONSUME = 10_000
+_CONSUME = 500
 
 
 def headwater(given: Settings) -> Callable[[], None]:

@@ -31,7 +31,7 @@ from headwater.adapters.topics import KafkaTopics
 from headwater.app.migrate import migrate, read_migrations
 from headwater.app.topics import apply_topics
 from headwater.assets import asset
-from headwater.contracts.streams import STREAMS, Stream
+from headwater.contracts.streams import FACT_STREAMS, STREAMS, Stream
 from headwater.contracts.topics import load_topics
 from headwater.core.generator.blocks import Spec, generate
 from tests.support.front import Front
@@ -100,6 +100,7 @@ class Bench:
         """A table like that of staging, without views, tokens or anything else around it."""
         self._owner.execute(f"DROP TABLE IF EXISTS {_TABLE} SYNC")
         self._owner.execute(f"CREATE TABLE {_TABLE} AS {STREAMS['browser'].staging_table}")
+        self._owner.execute(f"ALTER TABLE {_TABLE} REMOVE TTL")  # the plain ways give no time of ingestion
 
     def fill(self, stream: Stream, file: Path) -> list[int]:
         """Make the stream's topic anew with the lines of `file`; returns the end offset of each partition."""
@@ -306,7 +307,7 @@ def main(
                     for name, ratio, required in ratios(runs):
                         judge(name, ratio, required)
             if each:
-                files = write_events(Spec(each, seed=seed), list(STREAMS), folder)
+                files = write_events(Spec(each, seed=seed), list(FACT_STREAMS), folder)
                 four = together(bench, files, each, rounds)
                 show(f"four streams of {each:,} messages", four)
                 ours = _by_arm(runs)["headwater"]

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 from uuid import UUID
 
 from headwater.contracts.metrics import Metric
 from headwater.contracts.topics import Topic
 from headwater.core.flood import CommonReject, Judged
-from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.core.ranges import Batch, Claim, Found, Source, Stored
 from headwater.core.replay import DeadLetter, Failure, ReplayPlan, Selection
 
 
@@ -32,7 +32,7 @@ class FlushLimits:
     """
 
     rows: int = 400_000
-    size_bytes: int = 60 * 1024 * 1024
+    size_bytes: int = 80 * 1024 * 1024
     age_s: float = 1.0
     quiet_rows: int = 0
     quiet_age_s: float = 0.0
@@ -93,6 +93,23 @@ class EventSink(Protocol):
 
     def flush(self) -> None:
         """Wait until every queued message is acknowledged. Raises `Retry` when one was refused."""
+        ...
+
+
+class Gate(Protocol):
+    """A way into the log for servers: nothing is kept waiting, and memory is bounded."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be taken now; empty when the log takes messages."""
+        ...
+
+    async def send(self, messages: Mapping[str, Sequence[Keyed]]) -> None:
+        """Return when the log has acknowledged every message of every topic.
+
+        Raises `Busy` before anything is sent when too much is under way, `Retry` when the log is away or refused
+        some: then others may have been kept.
+        """
         ...
 
 
@@ -220,8 +237,11 @@ class Ledger(Protocol):
         """Claim a range; returns the claim that stands at its start, which may be another member's."""
         ...
 
-    def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
-        """Insert the messages of `batch` under the token of the claim; repeating it adds nothing."""
+    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+        """Insert the messages that `read` gives under the token of the claim; repeating it adds nothing.
+
+        `read` is called once for each try.
+        """
         ...
 
     def find(self, stream: str, claim: Claim) -> Found:
@@ -317,6 +337,13 @@ class Reject:
     detail: str
     origin: str
     line: int
+
+
+class Keyed(TypedDict):
+    """A message for a topic that the sender names."""
+
+    key: bytes
+    value: bytes
 
 
 Row = Mapping[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -66,16 +67,16 @@ def test_the_last_claim_of_each_partition_is_told(ledger: Ledger) -> None:
 def test_storing_twice_under_one_generation_adds_nothing(ledger: Ledger) -> None:
     claim = ledger.claim(_claim(0, 10))
     for _ in range(2):
-        ledger.store("browser", claim, _batch(claim, bad=3), generation=0)
+        ledger.store("browser", claim, lambda: _batch(claim, bad=3), generation=0)
     assert ledger.find("browser", claim) == Found(staged=7, dead_letters=3, heartbeats=0, distinct_offsets=10)
 
 
 def test_a_later_generation_adds_what_it_is_given(ledger: Ledger) -> None:
     claim = ledger.claim(_claim(0, 10))
     whole = _batch(claim)
-    ledger.store("browser", claim, whole.without(range(6, 10)), generation=0)
+    ledger.store("browser", claim, lambda: whole.without(range(6, 10)), generation=0)
     assert sorted(ledger.present("browser", claim)) == list(range(6))
-    ledger.store("browser", claim, whole.without(ledger.present("browser", claim)), generation=1)
+    ledger.store("browser", claim, lambda: whole.without(ledger.present("browser", claim)), generation=1)
     assert ledger.find("browser", claim) == Found(10, 0, 0, 10)
 
 
@@ -83,14 +84,14 @@ def test_heartbeats_are_no_events(ledger: Ledger) -> None:
     claim = ledger.claim(_claim(0, 2))
     batch = _batch(claim)
     beat = b'{"headwater_heartbeat":"a","sent_at":"2026-01-01 00:00:00"}'
-    ledger.store("browser", claim, replace(batch, raw=_raw(batch, {0: beat})), 0)
+    ledger.store("browser", claim, lambda: replace(batch, raw=_raw(batch, {0: beat})), 0)
     assert ledger.find("browser", claim) == Found(staged=1, dead_letters=0, heartbeats=1, distinct_offsets=2)
 
 
 def test_only_rows_of_the_range_are_counted(ledger: Ledger) -> None:
     one, two = ledger.claim(_claim(0, 10)), ledger.claim(_claim(10, 15))
     for claim in (one, two):
-        ledger.store("browser", claim, _batch(claim), 0)
+        ledger.store("browser", claim, partial(_batch, claim), 0)
     assert ledger.find("browser", one).total == 10
     assert ledger.find("browser", two).total == 5
 
@@ -122,7 +123,7 @@ def test_the_most_common_reject_of_a_range_is_told(ledger: Ledger) -> None:
     one, two = ledger.claim(_claim(0, 10)), ledger.claim(_claim(10, 15))
     batch = _batch(one, bad=1)
     wrong = browser("e1", click_id=7)
-    ledger.store("browser", one, replace(batch, raw=_raw(batch, {1: wrong, 2: wrong})), 0)
-    ledger.store("browser", two, _batch(two), 0)
+    ledger.store("browser", one, lambda: replace(batch, raw=_raw(batch, {1: wrong, 2: wrong})), 0)
+    ledger.store("browser", two, partial(_batch, two), 0)
     assert ledger.common_reject(one) == CommonReject("wrong_type", "click_id", 2)
     assert ledger.common_reject(two) is None

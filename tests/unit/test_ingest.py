@@ -14,7 +14,7 @@ from headwater.app.ingest import Ingest
 from headwater.app.storing import Moved
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
-from headwater.core.ranges import Batch, Claim, Found, Stored
+from headwater.core.ranges import Claim, Found, Source, Stored
 from headwater.errors import Stop
 from headwater.ports import FlushLimits
 from tests.support.events import browser
@@ -59,8 +59,8 @@ def test_rows_that_a_crash_took_after_their_token_was_logged_are_stored_again(lo
     class Torn(MemoryLedger):
         torn = False
 
-        def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
-            super().store(stream, claim, batch, generation)
+        def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+            super().store(stream, claim, read, generation)
             if not self.torn:
                 self.torn = True
                 self.lose_rows()
@@ -72,7 +72,7 @@ def test_rows_that_a_crash_took_after_their_token_was_logged_are_stored_again(lo
 
 def test_a_claim_that_a_dead_member_left_is_stored_before_anything_new(log: MemoryLog) -> None:
     class Dies(MemoryLedger):
-        def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+        def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
             raise ConnectionError
 
     ledger = MemoryLedger()

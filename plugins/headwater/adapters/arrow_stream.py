@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from headwater.core.ranges import Column
+from headwater.core.columns import Column
 
 
 def stream_pieces(columns: Mapping[str, Column]) -> list[memoryview]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -13,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import clickhouse_connect
+import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
@@ -20,8 +22,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 from headwater.adapters.arrow_stream import stream_pieces
 from headwater.assets import asset
 from headwater.contracts.streams import STREAMS
+from headwater.core.columns import Column, numbers, repeated_bytes
 from headwater.core.flood import CommonReject, Judged
-from headwater.core.ranges import Batch, Claim, Column, Found, Stored
+from headwater.core.ranges import MILLISECONDS, Claim, Found, Source, Stored
 from headwater.errors import FixSettings, HeadwaterError, Retry, Stop
 from headwater.ports import Reject, Row
 
@@ -118,23 +121,36 @@ class ClickHouse:
         for statement in statements:
             self.execute(statement)
 
-    def insert_arrow(self, table: str, columns: Mapping[str, Column], token: str) -> None:
-        """Insert columns of equal length as one block under a token."""
-        pieces = stream_pieces(columns)
+    def insert_arrow(self, table: str, columns: Callable[[], Mapping[str, Column]], token: str) -> None:
+        """Insert columns of equal length as one block under a token; `columns` is called once for each try.
+
+        What was sent is let go at once: while the server works, its memory is free for what is read next.
+        """
         settings = {**EXACT_SETTINGS, **_STORE_SETTINGS, "insert_deduplication_token": token}
-        size_bytes = sum(piece.nbytes for piece in pieces)
-        client, names = self._client, list(columns)
-        _patiently(
-            _PATIENCE_S,
-            lambda: client.raw_insert(
+        client = self._client
+
+        def send() -> None:
+            names, pieces = _ipc_stream(columns())
+            size_bytes = sum(piece.nbytes for piece in pieces)
+            client.raw_insert(
                 table,
                 names,
-                pieces,
+                _given_away(pieces),
                 settings=settings,
                 fmt="ArrowStream",
                 transport_settings={"Content-Length": str(size_bytes)},
-            ),
-        )
+            )
+
+        _patiently(_PATIENCE_S, send)
+
+
+def _ipc_stream(columns: Mapping[str, Column]) -> tuple[list[str], deque[memoryview]]:
+    return list(columns), deque(stream_pieces(columns))
+
+
+def _given_away(pieces: deque[memoryview]) -> Iterator[memoryview]:
+    while pieces:
+        yield pieces.popleft()
 
 
 # The client asks for whole answers by itself, which costs the server a detour; it tells a broken answer anyway.
@@ -197,19 +213,25 @@ class ClickHouseLedger:
                 return _claim(standing[0])
         raise Stop(f"{proposal.describe()}: the claims table keeps no claim. Check its disk and settings.")
 
-    def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
         """Insert into the landing table of the stream; its views fill staging, dead letters and heartbeats."""
-        rows = len(batch)
-        columns: dict[str, Column] = {
-            "raw": batch.raw,
-            "epoch": pa.array([claim.epoch.bytes], pa.binary(16)).take(pa.repeat(0, rows)),
-            "partition": pa.repeat(pa.scalar(claim.partition, pa.uint32()), rows),
-            "offset": batch.offsets,
-            "kafka_time": batch.kafka_time,
-            "ingested_at": pa.repeat(pa.scalar(claim.ingested_at, pa.timestamp("ms", "UTC")), rows),
-            "origin": batch.origins,
-            "origin_line": batch.origin_lines,
-        }
+
+        ingested_ms = round(claim.ingested_at.timestamp() * 1000)
+
+        def columns() -> Mapping[str, Column]:
+            batch = read()
+            rows = len(batch)
+            return {
+                "raw": batch.raw,
+                "epoch": repeated_bytes(claim.epoch.bytes, rows),
+                "partition": numbers(np.full(rows, claim.partition, np.uint32), pa.uint32()),
+                "offset": batch.offsets,
+                "kafka_time": batch.kafka_time,
+                "ingested_at": numbers(np.full(rows, ingested_ms, np.int64), MILLISECONDS),
+                "origin": batch.origins,
+                "origin_line": batch.origin_lines,
+            }
+
         self._ch.insert_arrow(f"ops.{stream}_landing", columns, claim.store_token(generation))
 
     def find(self, stream: str, claim: Claim) -> Found:

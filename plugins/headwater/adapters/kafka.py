@@ -38,7 +38,7 @@ _TIMEOUT_S = 10.0
 _SILENCE_S = 60.0
 # The client reports that a request took too long a little later than the request's own limit.
 ANSWER_S = _TIMEOUT_S + 5
-_CONSUME = 2_000
+_CONSUME = 500
 
 
 class KafkaLog:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.core.ranges import Column
+from headwater.core.columns import Column, numbers, repeated_text
 
 ORIGIN_HEADER = "origin"
 LINE_HEADER = "origin_line"
@@ -34,7 +34,7 @@ def place_of(origin: str) -> bytes:
 def origin_columns(headers: Sequence[Headers | None]) -> tuple[Column, Column]:
     """Origins as strings and lines as uint64 of many messages; empty and 0 where nothing is known."""
     if not any(headers):
-        return pa.repeat("", len(headers)), pa.array(np.zeros(len(headers), np.uint64))
+        return repeated_text("", len(headers)), numbers(np.zeros(len(headers), np.uint64), pa.uint64())
     return _lines_of_one_file(headers) or _one_by_one(headers)
 
 
@@ -50,7 +50,7 @@ def _lines_of_one_file(headers: Sequence[Headers | None]) -> tuple[Column, Colum
         lines = pc.utf8_slice_codeunits(places, len(origin) + 1).cast(pa.uint64())
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # not UTF-8, or no number after the colon: headers may hold anything
         return None
-    return pa.repeat(origin, len(headers)), lines
+    return repeated_text(origin, len(headers)), lines
 
 
 def _one_by_one(headers: Sequence[Headers | None]) -> tuple[Column, Column]:

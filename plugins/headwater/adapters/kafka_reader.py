@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import numpy as np
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from headwater.adapters.kafka_errors import translate
 from headwater.adapters.kafka_origins import Headers, origin_columns
-from headwater.core.ranges import MILLISECONDS, Batch, Column
+from headwater.core.columns import Column, numbers, texts
+from headwater.core.ranges import MILLISECONDS, Batch
 from headwater.ports import FlushLimits
 
 log_ = logging.getLogger(__name__)
 
-# Few enough that a poll stays in the processor's caches.
-_AT_ONCE = 2_000
+# The client has as many at hand; of more it waits for the last ones, which costs twice the processor time.
+_AT_ONCE = 500
 # Under a backlog a batch waits for its size, but a partition with little in it not for ever.
 _PATIENCE = 5
 # All partitions together hold at most this many batches of full size. Flushing the largest of n then gives batches of
@@ -64,7 +65,7 @@ class PartitionBuffer:
 
         What was taken before is left out.
         """
-        offsets = np.fromiter(map(Message.offset, messages), np.int64, len(messages))
+        offsets = _offsets(messages)
         known = int(np.searchsorted(offsets, self._last, side="right"))
         if known:
             messages, offsets = messages[known:], offsets[known:]
@@ -75,7 +76,7 @@ class PartitionBuffer:
             self.since_s = since_s
         values = [value or b"" for value in map(Message.value, messages)]
         data = b"".join(values)
-        self._raw.append(_binary(data, np.fromiter(map(len, values), np.int32, count)))
+        self._raw.append(texts(data, np.fromiter(map(len, values), np.int32, count), pa.binary()))
         self.size_bytes += len(data)
         self._offsets.append(offsets.astype(np.uint64))
         self._times.append(np.fromiter(map(_SECOND, map(Message.timestamp, messages)), np.int64, count))
@@ -88,11 +89,11 @@ class PartitionBuffer:
         end = self.reached if to_offset is None else to_offset
         batch = Batch(
             self._topic, self._epoch, self._partition, self.position, end,
-            pa.array(_joined(self._offsets, np.uint64)),
+            numbers(_joined(self._offsets, np.uint64), pa.uint64()),
             pa.chunked_array(self._raw, pa.binary()),
-            pa.array(_joined(self._times, np.int64)).view(MILLISECONDS),
-            pa.concat_arrays([origins for origins, _ in self._origins] or [pa.array([], pa.string())]),
-            pa.concat_arrays([lines for _, lines in self._origins] or [pa.array([], pa.uint64())]),
+            numbers(_joined(self._times, np.int64), MILLISECONDS),
+            pa.concat_arrays([origins for origins, _ in self._origins] or [pa.nulls(0, pa.string())]),
+            pa.concat_arrays([lines for _, lines in self._origins] or [pa.nulls(0, pa.uint64())]),
         )  # fmt: skip
         self.position = end
         self._clear()
@@ -180,12 +181,14 @@ class KafkaReader:
         consumer.incremental_unassign(list(partitions))
 
 
-def _binary(data: bytes, lengths: NDArray[np.int32]) -> Column:
-    """Values that stand in `data` one after the other, as an Arrow array, without a copy."""
-    ends = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=ends[1:])
-    offsets: Any = ends
-    return pa.Array.from_buffers(pa.binary(), len(lengths), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+def _offsets(messages: Sequence[Message]) -> NDArray[np.int64]:
+    """Offsets of messages of one partition. They only grow, so that the first and the last may tell all."""
+    count = len(messages)
+    if count:
+        first, last = messages[0].offset() or 0, messages[-1].offset() or 0
+        if last - first == count - 1:
+            return np.arange(first, last + 1, dtype=np.int64)
+    return np.fromiter(map(Message.offset, messages), np.int64, count)
 
 
 def _joined(parts: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import Topic
 from headwater.core.flood import CommonReject, Judged
-from headwater.core.ranges import Batch, Claim, Found, Message, Stored
+from headwater.core.ranges import Batch, Claim, Found, Message, Source, Stored
 from headwater.core.verdict import Heartbeat, Rejected, judge
 from headwater.errors import FixSettings, Retry
 from headwater.ports import Clock, FlushLimits, Reject, TopicChange, Watermarks
@@ -266,13 +266,13 @@ class MemoryLedger:
         self.books.claims.append(proposal)
         return proposal
 
-    def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
         """Judge and keep the messages, unless the token is known."""
         token = claim.store_token(generation)
         if token in self.books.tokens:
             return
         self.books.tokens.add(token)
-        for message in batch.messages():
+        for message in read().messages():
             offset = message.offset
             verdict = judge(STREAMS[stream], message.raw, datetime.fromtimestamp(message.kafka_time_ms / 1000, UTC))
             target = {Rejected: "dead_letters", Heartbeat: "heartbeats"}.get(type(verdict), "staged")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +47,7 @@ class ClickHouseReplays:
         """Insert under the plan's number as token, read back, and obey what stands there."""
         for generation in range(_GENERATIONS):
             token = f"replay:{plan.number}:{generation}"
-            self._ch.insert_arrow("ops.replays", _rows(plan, generation, planned_at, member), token)
+            self._ch.insert_arrow("ops.replays", partial(_rows, plan, generation, planned_at, member), token)
             standing = self.plan(plan.number)
             if standing.items:
                 return standing

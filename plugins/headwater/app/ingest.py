@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from headwater.app.storing import Done, Moved, Storer
 from headwater.contracts.streams import Stream
 from headwater.core.flood import FloodLimit
-from headwater.core.ranges import Batch
+from headwater.core.ranges import Batch, Held
 from headwater.errors import Retry
 from headwater.ports import Clock, EventLog, EventReader, FlushLimits, Ledger, Unwatched, Watch
 
 log_ = logging.getLogger(__name__)
 
 _POLL_S = 0.2
-# Batches that are stored at once, of different partitions; each is held in memory until it is stored.
-_AT_ONCE = 2
+# Batches that are stored at once, of different partitions; each is held in memory until it is sent.
+_AT_ONCE = 1
 # A reader that gets nothing for so long looks whether its topic is still the same one.
 _QUIET_S = 5.0
 
@@ -146,7 +146,7 @@ class _Line:
             self._settle(partition)
 
     def _store(self, batches: Iterable[Batch]) -> None:
-        for batch in batches:
+        for batch in map(Held, batches):
             self._settle(batch.partition)
             self._storing[batch.partition] = self._pool.submit(self._storer.store, batch)
 

@@ -12,13 +12,15 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID, uuid4
 
 from headwater.app.flood import FloodGuard
 from headwater.contracts.streams import Stream
 from headwater.core.flood import FloodLimit
-from headwater.core.ranges import Batch, Claim, Stored
+from headwater.core.ranges import Batch, Claim, Held, Stored
 from headwater.errors import Retry, Stop
 from headwater.ports import Clock, EventLog, Ledger, Watch
 
@@ -85,7 +87,7 @@ class Storer:
         for claim in self._ledger.open_claims(self._stream.topic, self.epoch):
             if claim.partition == partition:
                 self._watch.claimed(claim, won=False)
-                self._finish(claim, self._read(claim), fresh=False)
+                self._finish(claim, Held(self._read(claim)), fresh=False)
         ends = [c.to_offset for c in self._ledger.claims(self._stream.topic, self.epoch) if c.partition == partition]
         position = max(ends, default=0)
         begin = self._log.watermarks(self._stream.topic)[partition].begin
@@ -94,7 +96,7 @@ class Storer:
         self._watch.resumed(self._stream.topic, partition, offset)
         return offset
 
-    def store(self, batch: Batch) -> Done:
+    def store(self, batch: Held) -> Done:
         """Claim the batch and store what stands there then: the batch, or another member's range.
 
         A batch that does not begin where the partition is stored up to is left alone: its reader went astray when
@@ -104,11 +106,11 @@ class Storer:
         if batch.from_offset != expected:
             return Done(batch.partition, expected, astray=True)
         self._demand_epoch()
-        proposal = self._proposal(batch.partition, batch.from_offset, batch.to_offset, len(batch))
+        proposal = self._proposal(batch.partition, batch.from_offset, batch.to_offset, batch.rows)
         claim = self._claim(proposal)
-        own = claim.to_offset == batch.to_offset and claim.messages == len(batch)
+        own = claim.to_offset == batch.to_offset and claim.messages == batch.rows
         fresh = claim.claim_id == proposal.claim_id
-        self._finish(claim, batch if own else self._read(claim), fresh=fresh)
+        self._finish(claim, batch if own else Held(self._read(claim)), fresh=fresh)
         self._next[batch.partition] = claim.to_offset
         return Done(batch.partition, claim.to_offset, astray=not own)
 
@@ -139,7 +141,7 @@ class Storer:
         """Retention removed offsets that nobody had read: say so loudly, and go on after them."""
         self._demand_epoch()
         claim = self._claim(self._proposal(partition, position, begin, messages=0))
-        self._finish(claim, self._read(claim), fresh=False)
+        self._finish(claim, Held(self._read(claim)), fresh=False)
         return claim.to_offset
 
     def _claim(self, proposal: Claim) -> Claim:
@@ -163,13 +165,13 @@ class Storer:
             member=self._member,
         )
 
-    def _read(self, claim: Claim) -> Batch:
-        """What the log has of the range; not what another topic of this name has at these offsets."""
+    def _read(self, claim: Claim, present: Collection[int] = ()) -> Batch:
+        """What the log has of the range but for `present`; not what another topic of this name has at these offsets."""
         batch = self._log.read_range(claim.topic, claim.partition, claim.from_offset, claim.to_offset)
         self._demand_epoch()
-        return batch
+        return batch.without(present) if present else batch
 
-    def _finish(self, claim: Claim, batch: Batch, *, fresh: bool) -> None:
+    def _finish(self, claim: Claim, batch: Held, *, fresh: bool) -> None:
         """Store the claim and count its rows in every target until each message is there once.
 
         `fresh`: this member has just made the claim, so that nobody tried before.
@@ -177,11 +179,12 @@ class Storer:
         The engine logs a token before it shows the part, so a crash can leave a token without rows: what the count
         misses is inserted under the next generation of the token.
         """
-        missing = batch
+        missing, present = batch, frozenset[int]()
         began_s = time.monotonic()
         for generation in range(_MAX_GENERATIONS):
-            if len(missing):
-                self._ledger.store(self._stream.name, claim, missing, generation)
+            if missing.rows:
+                again = partial(self._read, claim, present)
+                self._ledger.store(self._stream.name, claim, partial(missing.take, again), generation)
             found = self._ledger.find(self._stream.name, claim)
             if found.total != found.distinct_offsets or found.total > claim.messages:
                 raise Stop(
@@ -190,8 +193,10 @@ class Storer:
                     claim=claim,
                     found=found,
                 )
-            if found.total < len(batch):  # where another member adds the rest at this moment, the next count shows it
-                missing = batch.without(self._ledger.present(self._stream.name, claim))
+            if found.total < len(present) + missing.rows:
+                # Where another member adds the rest at this moment, the next count shows it.
+                present = frozenset(self._ledger.present(self._stream.name, claim))
+                missing = Held(self._read(claim, present))
             else:
                 self._guard.check(claim, found)
                 lost = claim.lost(found.total)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# pyarrow has no types.
-Column = Any
+from headwater.core.columns import Column
+
 MILLISECONDS = pa.timestamp("ms", "UTC")
 
 
@@ -75,6 +75,29 @@ class Batch:
         kept = pc.invert(pc.is_in(self.offsets, pa.array(sorted(present), pa.uint64())))
         names = ("offsets", "raw", "kafka_time", "origins", "origin_lines")
         return replace(self, **{name: getattr(self, name).filter(kept) for name in names})
+
+
+# The messages of a range; asked for again when they must be sent again, so that nobody keeps what was sent.
+Source = Callable[[], Batch]
+
+
+class Held:
+    """A batch until it is taken: then its memory belongs to the one who took it, and only its range is left."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch: Batch | None = batch
+        self.partition = batch.partition
+        self.from_offset = batch.from_offset
+        self.to_offset = batch.to_offset
+        self.rows = len(batch)
+
+    def take(self, read: Source) -> Batch:
+        """The batch, once; after that what `read` gives, whose number of messages counts from then on."""
+        batch, self._batch = self._batch, None
+        if batch is None:
+            batch = read()
+            self.rows = len(batch)
+        return batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog
 from headwater.app.ingest import Ingest
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
-from headwater.core.ranges import Batch, Claim
+from headwater.core.ranges import Batch, Claim, Source
 from headwater.ports import FlushLimits
 from tests.support.events import browser
 
@@ -22,15 +22,17 @@ class _Torn(MemoryLedger):
 
     torn: Batch | None = None
 
-    def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
-        super().store(stream, claim, batch, generation)
+    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+        batch = read()
+        super().store(stream, claim, lambda: batch, generation)
         if generation == 0 and self.torn is None:
             self.torn = batch
             self.lose_rows()
 
     def present(self, stream: str, claim: Claim) -> Sequence[int]:
-        assert self.torn is not None
-        super().store(stream, claim, self.torn, generation=1)
+        torn = self.torn
+        assert torn is not None
+        super().store(stream, claim, lambda: torn, generation=1)
         return super().present(stream, claim)
 
 

@@ -14,7 +14,7 @@ from headwater.app.ingest import Ingest
 from headwater.app.watching import StreamWatch
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
-from headwater.core.ranges import Batch, Claim
+from headwater.core.ranges import Claim, Source
 from headwater.ports import FlushLimits
 from tests.support.events import browser
 
@@ -74,7 +74,7 @@ def test_totals_and_metrics_say_what_the_tables_hold(log: MemoryLog, watch: Stre
 
 def test_claims_of_a_dead_member_are_counted_as_obeyed(log: MemoryLog, watch: StreamWatch, meter: Metrics) -> None:
     class Dies(MemoryLedger):
-        def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
+        def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
             raise ConnectionError
 
     ledger = MemoryLedger()
@@ -118,8 +118,8 @@ def test_repairs_are_counted_and_said(
     class Torn(MemoryLedger):
         """The first insert leaves its token and no rows."""
 
-        def store(self, stream: str, claim: Claim, batch: Batch, generation: int) -> None:
-            super().store(stream, claim, batch, generation)
+        def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+            super().store(stream, claim, read, generation)
             if generation == 0:
                 self.lose_rows()
 
