@@ -1,7 +1,8 @@
 /* Ends the process at the rename of a fresh part, the moment when its token is logged and its rows are not there yet.
  *
  * CHAOS_TEAR names a file. While it exists it holds one line, "before <folder>" or "after <folder>": the process kills
- * itself before (or right after) the next rename of an inserted part into a path that contains <folder>.
+ * itself before (or right after) the next rename of an inserted part into a path that contains <folder>; at "between
+ * <folder>" before the rename of the empty part that hides what a swap replaces.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,12 +19,14 @@ static int ordered(const char *path, char *moment, const char *old, const char *
     int read;
 
     /* A repeated part, whose token was found, is renamed to be removed. */
-    if (path == NULL || strstr(old, "tmp_insert_") == NULL || strstr(fresh, "delete_tmp_") != NULL)
+    if (path == NULL || (strstr(old, "tmp_insert_") == NULL && strstr(old, "tmp_empty_") == NULL) || strstr(fresh, "delete_tmp_") != NULL)
         return 0;
     if ((file = fopen(path, "r")) == NULL)
         return 0;
     read = fscanf(file, "%15s %511s", moment, folder);
     fclose(file);
+    if ((strcmp(moment, "between") == 0) != (strstr(old, "tmp_empty_") != NULL))
+        return 0;
     return read == 2 && strstr(fresh, folder) != NULL && unlink(path) == 0;
 }
 
@@ -43,7 +46,7 @@ int rename(const char *old, const char *fresh)
 
     if (!ordered(getenv("CHAOS_TEAR"), moment, old, fresh))
         return real(old, fresh);
-    if (strcmp(moment, "before") == 0)
+    if (strcmp(moment, "after") != 0)
         kill(getpid(), SIGKILL);
     result = real(old, fresh);
     kill(getpid(), SIGKILL);

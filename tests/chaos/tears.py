@@ -21,10 +21,14 @@ _ADDED = "1"
 
 
 class Moment(StrEnum):
-    """Where the kill hits: before the rename of the part (a tear), or when the part is there and nobody was told."""
+    """Where the kill hits: before the rename of the part (a tear), or when the part is there and nobody was told.
+
+    BETWEEN hits a swap when the new parts are there and the old ones not yet hidden.
+    """
 
     BEFORE = "before"
     AFTER = "after"
+    BETWEEN = "between"
 
 
 @dataclass

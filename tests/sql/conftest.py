@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
-from headwater.app.migrate import migrate, read_migrations
 from headwater.core.day_tables import DAY_TABLES, FACTS
+from tests.support.emptied import empty_warehouse
 from tests.support.front import Front
 from tests.support.staging import Stage
-
-MIGRATIONS = Path(__file__).resolve().parents[2] / "clickhouse" / "migrations"
 
 
 @pytest.fixture
@@ -25,11 +22,7 @@ def stage(warehouse: ClickHouse) -> Stage:
 @pytest.fixture(scope="module")
 def _migrated(front: Front) -> Iterator[ClickHouse]:
     """A warehouse that the tests of a module share: the migrations take longer than a small test."""
-    owner = ClickHouse(front.owner_url)
-    for name in ("analytics", "ops"):
-        owner.execute(f"DROP DATABASE IF EXISTS {name} SYNC")
-    migrate(read_migrations(MIGRATIONS), owner)
-    owner.close()
+    empty_warehouse(front.owner_url)
     database = ClickHouse(front.writer_url)
     yield database
     database.close()

@@ -20,7 +20,7 @@ from tests.support.fingerprint import assert_aggregates_follow, fingerprint
 from tests.support.front import Front
 from tests.support.staging import START, Stage
 
-pytestmark = [pytest.mark.stack, pytest.mark.long]
+pytestmark = pytest.mark.stack
 
 FIRST, SECOND = "2026-05-01 10:00:00", "2026-05-03 11:00:00"
 
@@ -148,7 +148,7 @@ def test_what_comes_for_a_retired_day_is_counted_and_kept_out(stage: Stage) -> N
     assert_balanced(stage)
 
 
-@pytest.mark.parametrize("work", ["retire", "remove"])
+@pytest.mark.parametrize("work", ["retire", pytest.param("remove", marks=pytest.mark.long)])
 def test_retiring_and_removing_are_finished_by_the_next_wherever_they_died(
     stage: Stage, front: Front, work: str
 ) -> None:
@@ -199,3 +199,14 @@ def test_a_retirement_that_wakes_late_removes_nothing_else(stage: Stage, front: 
         retire(stage, paused(front.writer_url, statement, others))
         assert stage.count("analytics.fact_events") == 1, f"woken at {statement}"
         assert_balanced(stage)
+
+
+def test_more_ids_on_two_days_than_one_plan_takes_are_cleared_up_by_several(stage: Stage) -> None:
+    names = [f"e{n}" for n in range(510)]
+    for at in (FIRST, SECOND):
+        stage.send("browser", *[browser(name, at=at) for name in names])
+        built_incomplete(stage)
+    assert [done.removed for done in remove(stage).plans] == [500, 10]
+    assert stage.count("analytics.fact_events", f"event_timestamp = '{FIRST}'") == 510
+    assert_sound(stage)
+    assert_balanced(stage)

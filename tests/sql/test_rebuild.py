@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +16,11 @@ from tests.sql.test_closing import assert_balanced, retire
 from tests.sql.test_corrections import SYNC, assert_sound, built_incomplete
 from tests.support.events import an_id, browser, device, geo, location
 from tests.support.fingerprint import fingerprint
+from tests.support.front import Front
+from tests.support.shell import Shell
 from tests.support.staging import Stage
 
-pytestmark = [pytest.mark.stack, pytest.mark.long]
+pytestmark = pytest.mark.stack
 FIRST, LAST = date(2026, 5, 1), date(2026, 5, 2)
 
 
@@ -105,3 +110,22 @@ def test_retired_days_are_refused(stage: Stage) -> None:
     retire(stage)
     with pytest.raises(FixSettings, match=r"The facts of 2026-05-01, .* are retired"):
         Rebuild(stage.db, stage.clock).run(FIRST, LAST)
+
+
+def test_the_commands_preview_rebuild_remove_and_retire(stage: Stage, front: Front, tmp_path: Path) -> None:
+    _fill(stage)
+    DAMAGES["lost facts"](stage)
+    shell = Shell(
+        {
+            **os.environ, "HEADWATER_HOME": str(tmp_path), "HEADWATER_CLICKHOUSE_URL": front.owner_url,
+            "HEADWATER_CLICKHOUSE_WRITER_URL": front.writer_url, "COLUMNS": "200",
+        }
+    )  # fmt: skip
+    days = ("--from", "2026-05-01", "--to", "2026-05-02")
+    preview = json.loads(shell.run("rebuild", *days, "--dry-run", "--json"))
+    assert (preview["facts_added"], preview["facts_corrected"]) == (1, 0)
+    assert "1 would come back" in shell.run("rebuild", *days, "--dry-run")
+    assert json.loads(shell.run("rebuild", *days, "--json"))[0]["added"] == 1
+    assert "There was nothing to do." in shell.run("correct", "--duplicates", "--retire")
+    assert "Say what to correct" in shell.run("correct", code=2)
+    assert "lies after" in shell.run("rebuild", "--from", "2026-05-02", "--to", "2026-05-01", code=2)

@@ -24,12 +24,6 @@ FROM ops.matched
 WHERE plan = {plan:UInt64} AND action = 'fact'
   AND toDate(event_timestamp) BETWEEN {first_day:Date} AND {last_day:Date}
   AND cityHash64(event_id) % {pieces:UInt64} = {piece:UInt64}
-  AND ({generation:UInt32} = 0 OR event_id NOT IN
-  (
-      SELECT event_id
-      FROM analytics.fact_events
-      WHERE build = {plan:UInt64} AND toDate(event_timestamp) BETWEEN {first_day:Date} AND {last_day:Date}
-  ))
   AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done) -- a builder that was overtaken must not bring back what a correction took out
 ORDER BY cityHash64(event_id) -- one sorted stream: the token of an insert counts the chunks that it is read in
 SETTINGS max_threads = 1

@@ -67,6 +67,7 @@ WITH
 SELECT
     {plan:UInt64} AS plan,
     multiIf(
+        e.click_id IN (SELECT click_id FROM ops.kept_out WHERE plan = {plan:UInt64} AND NOT is_end), 'erased',
         toDate(e.event_timestamp) IN (SELECT day FROM ops.closed_days WHERE plan < {plan:UInt64}), 'closed',
         k.is_known, if(k.known_hash = e.content_hash, 'repeat', 'conflict'),
         e.place > 1, if(e.first_hash = e.content_hash, 'repeat', 'conflict'),

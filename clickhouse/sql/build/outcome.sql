@@ -15,6 +15,7 @@ FROM
         countIf(action = 'repeat')                                                    AS repeats,
         countIf(action = 'conflict')                                                  AS conflicts,
         countIf(action = 'closed')                                                    AS closed,
+        countIf(action = 'erased')                                                    AS erased,
         countIf(action = 'wait')                                                      AS waiting
     FROM ops.matched
     WHERE plan = {plan:UInt64}

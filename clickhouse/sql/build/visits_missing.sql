@@ -7,6 +7,7 @@ WITH
         SELECT click_id
         FROM analytics.events_device_raw
         WHERE ingested_at BETWEEN span.1 AND span.2
+          AND click_id NOT IN (SELECT click_id FROM ops.kept_out WHERE plan = {plan:UInt64} AND NOT is_end)
           AND arrayExists(r -> r.1 = 'device_events' AND epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
     ),
     geos AS
@@ -14,6 +15,7 @@ WITH
         SELECT click_id
         FROM analytics.events_geo_raw
         WHERE ingested_at BETWEEN span.1 AND span.2
+          AND click_id NOT IN (SELECT click_id FROM ops.kept_out WHERE plan = {plan:UInt64} AND NOT is_end)
           AND arrayExists(r -> r.1 = 'geo_events' AND epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
     )
 SELECT

@@ -34,22 +34,23 @@ FROM
         (SELECT sum(facts) FROM ops.plans_done) AS facts,
         (SELECT waiting FROM ops.plans_done ORDER BY plan DESC LIMIT 1) AS waiting,
         (SELECT sum(conflicts) + sum(closed) FROM ops.plans_done) AS quarantined,
-        came = facts + waiting + quarantined AS balances
+        (SELECT sum(erased) FROM ops.plans_done) AS erased,
+        came = facts + waiting + quarantined + erased AS balances
     UNION ALL
     SELECT 2, 'events that staging holds', count(), countIf(is_fact), countIf(NOT is_fact AND is_waiting),
-        countIf(NOT is_fact AND NOT is_waiting AND is_quarantined), countIf(NOT is_fact AND NOT is_waiting AND NOT is_quarantined) = 0
+        countIf(NOT is_fact AND NOT is_waiting AND is_quarantined), 0, countIf(NOT is_fact AND NOT is_waiting AND NOT is_quarantined) = 0
     FROM placed
     UNION ALL
-    SELECT 3, 'facts: built, less what was taken out or retired',
-        (SELECT sum(facts) - sum(removed) - sum(retired) FROM ops.plans_done) AS built,
-        (SELECT count() FROM analytics.fact_events) AS standing, 0, 0, built = standing
+    SELECT 3, 'facts: built, less what was taken out, retired or erased',
+        (SELECT sum(facts) - sum(removed) - sum(retired) - sum(erased_facts) FROM ops.plans_done) AS built,
+        (SELECT count() FROM analytics.fact_events) AS standing, 0, 0, 0, built = standing
     UNION ALL
     SELECT 4, 'quarantine: booked by plans',
-        (SELECT sum(conflicts) + sum(closed) + sum(removed) FROM ops.plans_done) AS booked, 0, 0,
-        (SELECT count() FROM ops.quarantine WHERE plan IN (SELECT plan FROM ops.plans_done)) AS rows, booked = rows
+        (SELECT sum(conflicts) + sum(closed) + sum(removed) - sum(erased_quarantined) FROM ops.plans_done) AS booked, 0, 0,
+        (SELECT count() FROM ops.quarantine WHERE plan IN (SELECT plan FROM ops.plans_done)) AS rows, 0, booked = rows
     UNION ALL
     SELECT 5, 'events that wait: booked by the last plan',
         (SELECT waiting FROM ops.plans_done ORDER BY plan DESC LIMIT 1) AS booked, 0,
-        (SELECT count() FROM ops.waiting WHERE plan = last_done AND kind = 'event') AS rows, 0, booked = rows
+        (SELECT count() FROM ops.waiting WHERE plan = last_done AND kind = 'event') AS rows, 0, 0, booked = rows
 )
 ORDER BY place

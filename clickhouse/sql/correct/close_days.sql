@@ -10,4 +10,5 @@ LEFT JOIN
     GROUP BY day
 ) AS f ON f.day = d.day
 WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
-SETTINGS join_use_nulls = 0
+ORDER BY cityHash64(d.day) -- one sorted stream: the token of an insert counts the chunks that it is read in
+SETTINGS max_threads = 1, join_use_nulls = 0

@@ -32,6 +32,9 @@ WITH
             UNION ALL
             SELECT partition, offset FROM ops.freshness
             WHERE topic = {topic:String} AND epoch = {epoch:UUID} AND ingested_at >= {since:DateTime64(3, 'UTC')}
+            UNION ALL
+            SELECT DISTINCT partition, offset FROM ops.erased
+            WHERE topic = {topic:String} AND epoch = {epoch:UUID} AND ingested_at >= {since:DateTime64(3, 'UTC')}
         )
         GROUP BY partition
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headwater.app.correct import propose_correction, propose_removal
+from headwater.app.erase import propose_erasure
+from headwater.app.erase_keys import Key, demand_key
 from headwater.app.plan_books import PlanDone
 from headwater.app.plan_runner import Built, PlanRunner
 from headwater.contracts.streams import STREAMS
@@ -31,21 +33,27 @@ class BuildLimits:
 class Build:
     """Carries out plans until nothing is left to build or to correct."""
 
-    def __init__(self, database: Database, clock: Clock, limits: BuildLimits) -> None:
+    def __init__(self, database: Database, clock: Clock, limits: BuildLimits, key: Key | None = None) -> None:
         self._db = database
         self._clock = clock
         self._limits = limits
+        self._key = key
 
-    def run(self, tell: Callable[[PlanDone], None] = lambda _done: None) -> Built:
-        """Build everything that is staged now; `tell` hears of every finished plan.
+    def run(
+        self, tell: Callable[[PlanDone], None] = lambda _done: None, stop: Callable[[], bool] = lambda: False
+    ) -> Built:
+        """Build everything that is staged now; `tell` hears of every finished plan, `stop` is asked between two.
 
         Safe to run again, to kill at any point and to run twice at once. Raises `Stop` when rows are missing that
         no repetition brings.
         """
-        return PlanRunner(self._db, self._clock).run(self._propose, tell)
+        return PlanRunner(self._db, self._clock, self._key).run(self._propose, tell, stop)
 
     def _propose(self, number: int) -> Proposal | None:
-        """What is staged, else what waits too long, else the days that can be corrected, else ids that stand twice."""
+        """Who is to be erased, else what is staged or waits too long, else days to correct, else ids found twice."""
+        if erasure := propose_erasure(self._db, self._clock):
+            demand_key(self._db, self._key)
+            return erasure
         as_of = self._clock.now()
         ranges, claims = take(self._pending(), self._limits.rows_per_topic)
         if not ranges and not self._is_due(number, as_of):

@@ -6,16 +6,15 @@ changes, makes the days anew in shadows, checks them, and swaps them in; whoever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from headwater.app.plan_books import MAX_GENERATIONS, PlanBooks, PlanDone, never_complete
-from headwater.app.shadows import Shadows, sweep
+from headwater.app.shadows import sweep
+from headwater.app.swaps import Swaps
 from headwater.core.corrections import MAX_DAYS, MAX_IDS, DueDay, first_days, pieces_for
 from headwater.core.plans import Plan, PlanKind, Proposal
-from headwater.errors import HeadwaterError, Stop
 from headwater.ports import Clock, Database
 
 SHEET = "corrections"
@@ -25,14 +24,15 @@ DUPLICATES_SINCE = timedelta(days=1)
 class CorrectionSteps:
     """Carries out plans of the kinds `correct` and `rebuild`."""
 
-    def __init__(self, database: Database, books: PlanBooks) -> None:
+    def __init__(self, database: Database, clock: Clock, books: PlanBooks) -> None:
         self._db = database
         self._books = books
+        self._swaps = Swaps(database, clock, books)
 
     def carry_out(self, plan: Plan) -> PlanDone | None:
         """Run every step of the plan; None when another worker has finished it meanwhile."""
         days = self._write_sheets(plan)
-        if days and not self._swap(plan, days):
+        if days and not self._swaps.swap(plan, days):
             return None
         carry_waiting(self._db, self._books, plan)
         if self._books.is_done(plan):
@@ -51,29 +51,6 @@ class CorrectionSteps:
         if any(row["removed"] for row in changed):
             self._books.until_none_missing(plan, ["correct/quarantine"], lambda: self._not_quarantined(plan))
         return list(plan.days) if plan.kind is PlanKind.REBUILD else [row["day"] for row in changed]
-
-    def _swap(self, plan: Plan, days: Sequence[date]) -> bool:
-        """Make the days in shadows, check them and put them in place; False when the plan was finished meanwhile."""
-        shadows = Shadows(self._db, plan.plan, days)
-        try:
-            shadows.fill()
-            faults = shadows.faults()
-            if self._books.is_done(plan):
-                return False
-            if faults:
-                raise Stop(
-                    f"Plan {plan.plan}: the corrected days do not add up, and nothing was swapped in: {faults[:5]}. "
-                    "Keep the tables as they are and look at these days.",
-                    plan=plan.plan,
-                )
-            shadows.swap()
-        except HeadwaterError:
-            if self._books.is_done(plan):  # its shadows were removed by those who finished it
-                return False
-            raise
-        finally:
-            shadows.drop()
-        return True
 
     def _not_quarantined(self, plan: Plan) -> int:
         row = outcome(self._db, plan)

@@ -15,11 +15,13 @@ from headwater.errors import Stop
 from headwater.ports import Clock, Database, Row
 
 MAX_GENERATIONS = 8
+# Steps that leave out in a later generation what an earlier one has brought.
+_REPAIRED = ("build/visits", "build/interactions")
 
 
 @dataclass(frozen=True, slots=True)
 class PlanDone:
-    """What became of one plan: taken + was_waiting = facts + repeats + conflicts + closed + waiting."""
+    """What became of one plan: taken + was_waiting = facts + repeats + conflicts + closed + erased + waiting."""
 
     plan: int
     kind: PlanKind = PlanKind.BUILD
@@ -36,6 +38,10 @@ class PlanDone:
     added: int = 0
     removed: int = 0
     retired: int = 0
+    mended: int = 0
+    erased: int = 0
+    erased_facts: int = 0
+    erased_quarantined: int = 0
 
 
 COUNTS = tuple(field.name for field in fields(PlanDone) if field.name not in ("plan", "kind"))
@@ -61,11 +67,13 @@ class PlanBooks:
         so a number is claimed under later generations until something stands there.
         """
         for generation in range(MAX_GENERATIONS):
+            plan_id = uuid4()
+            self._db.run("build/mark", token=f"mark:{plan_id}", plan_id=plan_id)
             self._db.run(
                 "build/claim_plan",
                 token=f"plan:{number}" + (f":{generation}" if generation else ""),
                 plan=number,
-                plan_id=uuid4(),
+                plan_id=plan_id,
                 kind=proposal.kind.value,
                 as_of=proposal.as_of,
                 grace_s=proposal.grace_s,
@@ -82,6 +90,13 @@ class PlanBooks:
                 return None if standing[1] else standing[0]
         raise Stop("The table ops.plans keeps no plan. Check ClickHouse's disk and log.")
 
+    def was_interrupted(self, plan: Plan) -> bool:
+        """Whether ClickHouse may have stopped since the plan was claimed, and lost parts whose tokens it knows.
+
+        The mark is put down before the claim is sent and by nobody else, so one that stands was there all the time.
+        """
+        return not self._db.rows("build/marked", plan_id=plan.plan_id)[0]["is_marked"]
+
     def is_done(self, plan: Plan) -> bool:
         """Whether the plan was finished, by whomever."""
         last = self.last()
@@ -96,7 +111,7 @@ class PlanBooks:
         """
         for generation in range(MAX_GENERATIONS):
             for step in steps:
-                more = {"generation": generation} if step.startswith("build/visits") else {}
+                more = {"generation": generation} if step.startswith(_REPAIRED) else {}
                 token = plan.token(step.rpartition("/")[2], generation)
                 self._db.run(step, token=token, plan=plan.plan, **parameters, **more)
             if not missing() or self.is_done(plan):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from headwater.app.build_steps import BuildSteps
 from headwater.app.correct import CorrectionSteps
+from headwater.app.erase import EraseSteps
+from headwater.app.erase_keys import Key
 from headwater.app.plan_books import PlanBooks, PlanDone
 from headwater.app.retire import RetireSteps
 from headwater.app.shadows import sweep
@@ -34,19 +36,26 @@ class Built:
 class PlanRunner:
     """Finishes the plan that is under way, then those that are proposed."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, key: Key | None = None) -> None:
         self._db = database
+        self._clock = clock
+        self._key = key
         self._books = PlanBooks(database, clock)
 
     def run(
-        self, propose: Callable[[int], Proposal | None], tell: Callable[[PlanDone], None] = lambda _done: None
+        self,
+        propose: Callable[[int], Proposal | None],
+        tell: Callable[[PlanDone], None] = lambda _done: None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Built:
-        """Carry out plans until `propose(last plan)` has nothing more to do; `tell` hears of every finished plan.
+        """Carry out plans until `propose(last plan)` has nothing more to do, or `stop()` says so between two of them.
+
+        `tell` hears of every finished plan.
 
         Safe to run again, to kill at any point and to run twice at once.
         """
         built = Built()
-        while (plan := self._next(propose)) is not None:
+        while not stop() and (plan := self._next(propose)) is not None:
             done = self._carry_out(plan)
             if done is not None:
                 built.plans.append(done)
@@ -68,7 +77,9 @@ class PlanRunner:
     def _carry_out(self, plan: Plan) -> PlanDone | None:
         sweep(self._db, plan.plan)
         if plan.kind is PlanKind.BUILD:
-            return BuildSteps(self._db, self._books).carry_out(plan)
+            return BuildSteps(self._db, self._clock, self._books, self._key).carry_out(plan)
+        if plan.kind is PlanKind.ERASE:
+            return EraseSteps(self._db, self._clock, self._books, self._key).carry_out(plan)
         if plan.kind is PlanKind.RETIRE:
             return RetireSteps(self._db, self._books).carry_out(plan)
-        return CorrectionSteps(self._db, self._books).carry_out(plan)
+        return CorrectionSteps(self._db, self._clock, self._books).carry_out(plan)

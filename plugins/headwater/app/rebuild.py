@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import uuid4
 
+from headwater.app.erase_keys import Key
 from headwater.app.plan_books import PlanBooks, PlanDone
 from headwater.app.plan_runner import Built, PlanRunner
-from headwater.app.shadows import Shadows
+from headwater.app.shadows import CORRECTED, Shadows
 from headwater.core.corrections import DueDay, count_rows, create_shadow, first_days, pieces_for, shadow_name
 from headwater.core.day_tables import DAY_TABLES, FACTS
 from headwater.core.plans import PlanKind, Proposal
@@ -42,16 +43,17 @@ class Preview:
 class Rebuild:
     """Rebuilds the days between two dates, in plans of the sequence of the builds."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, key: Key | None = None) -> None:
         self._db = database
         self._clock = clock
+        self._key = key
         self._books = PlanBooks(database, clock)
 
     def run(self, first: date, last: date, tell: Callable[[PlanDone], None] = lambda _done: None) -> Built:
         """Finish what is under way, then rebuild the days; raises `FixSettings` when one of them is retired."""
         since = self._clock.now()
         days = self._days(first, last)
-        return PlanRunner(self._db, self._clock).run(lambda _number: self._next(days, since), tell)
+        return PlanRunner(self._db, self._clock, self._key).run(lambda _number: self._next(days, since), tell)
 
     def preview(self, first: date, last: date) -> Preview:
         """Make the days anew in shadows beside the plans, compare them with the live ones, and drop them again."""
@@ -93,7 +95,7 @@ class Rebuild:
             for row in self._db.rows("correct/sheet_days", plan=0, sheet=sheet):
                 preview.corrected += int(row["corrected"])
                 preview.added += int(row["added"])
-            shadows = Shadows(self._db, 0, days, sheet)
+            shadows = Shadows(self._db, 0, days, replace(CORRECTED, sheet=sheet))
             try:
                 shadows.fill()
                 preview.days += days

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import uuid4
 
 from headwater.core.corrections import create_shadow, empty_days, shadow_name, swap_days
@@ -26,25 +28,38 @@ _CHECKED = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The statements that fill and check the shadow of the facts, and the work sheet that they read."""
+
+    fill: str
+    check: str
+    sheet: str
+
+
+CORRECTED = Recipe("correct/fill_facts", "correct/check_facts", "corrections")
+BUILT = Recipe("build/fill_facts", "build/check_facts", "matched")
+
+
 class Shadows:
     """The shadows of one attempt at a plan: facts and every table that is derived from them by day."""
 
-    def __init__(self, database: Database, plan: int, days: Sequence[date], sheet: str = "corrections") -> None:
+    def __init__(self, database: Database, plan: int, days: Sequence[date], recipe: Recipe = CORRECTED) -> None:
         self._db = database
         self._plan = plan
         self._days = list(days)
-        self._sheet = sheet
-        self._attempt = uuid4().hex[:12]
+        self._recipe = recipe
+        self.attempt = uuid4().hex[:12]
 
     def name(self, table: str) -> str:
         """Name of the shadow of a table, in `ops`."""
-        return shadow_name(self._plan, self._attempt, table)
+        return shadow_name(self._plan, self.attempt, table)
 
     def fill(self) -> None:
         """Make the shadow of the facts from the live days and the work sheet, then every other from that one."""
         selects = {row["view"]: row["as_select"] for row in self._db.rows("correct/view_selects")}
         self._create(FACTS)
-        self._db.run("correct/fill_facts", shadow=self.name(FACTS), plan=self._plan, days=self._days, sheet=self._sheet)
+        self._db.run(self._recipe.fill, **self._parameters())
         for table in DAY_TABLES:
             self._create(table.table)
             source, target = f"ops.{self.name(FACTS)}", f"ops.{self.name(table.table)}"
@@ -59,9 +74,7 @@ class Shadows:
 
     def faults(self) -> list[str]:
         """What is wrong with the shadows; they must not be swapped in when there is anything."""
-        changed = self._db.rows(
-            "correct/check_facts", shadow=self.name(FACTS), plan=self._plan, days=self._days, sheet=self._sheet
-        )
+        changed = self._db.rows(self._recipe.check, **self._parameters())
         shadows = {role: self.name(table) for role, table in _CHECKED.items()}
         differing = self._db.rows("correct/check_aggregates", facts=self.name(FACTS), days=self._days, **shadows)
         return [f"facts {dict(row)}" for row in changed] + [f"aggregates {dict(row)}" for row in differing]
@@ -94,6 +107,9 @@ class Shadows:
         for table in every_table():
             self._db.run("correct/drop_shadow", shadow=self.name(table))
 
+    def _parameters(self) -> dict[str, Any]:
+        return {"shadow": self.name(FACTS), "plan": self._plan, "days": self._days, "sheet": self._recipe.sheet}
+
     def _create(self, table: str) -> None:
         self._db.statements([create_shadow(self.name(table), table)])
 
@@ -110,8 +126,8 @@ def every_table() -> list[str]:
 def sweep(database: Database, before: int) -> None:
     """Remove every shadow of the plans below `before`, and wait until no swap of one is under way.
 
-    After this no worker of those plans can change anything: what it makes anew stays empty, for its statements look
-    whether the plan is done. Raises `Retry` when a swap does not end.
+    After this no worker of those plans that are done can change anything: what it makes anew stays empty, for its
+    statements look whether the plan is done. Raises `Retry` when a swap does not end.
     """
     while stale := [row["name"] for row in database.rows("correct/shadows") if int(row["plan"]) < before]:
         for name in stale:

@@ -9,7 +9,7 @@ from datetime import date
 MAX_DAYS = 20
 MAX_FACTS = 3_000_000
 MAX_SHEET_ROWS = 1_000_000
-MAX_IDS = 5_000
+MAX_IDS = 500
 
 
 @dataclass(frozen=True, slots=True)

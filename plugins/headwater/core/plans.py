@@ -20,6 +20,7 @@ class PlanKind(StrEnum):
     CORRECT = "correct"
     REBUILD = "rebuild"
     RETIRE = "retire"
+    ERASE = "erase"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,2 @@
+-- Forgets whom a request named.
+ALTER TABLE ops.erasure_requests DROP PARTITION {request:UUID}
