@@ -22,10 +22,10 @@ StartStack = Callable[..., AbstractContextManager[Stack]]
 
 
 @contextmanager
-def started(home: Path, first_offset: int, *, consumer: bool = False) -> Iterator[Stack]:
+def started(home: Path, first_offset: int, *, consumer: bool = False, superset: bool = False) -> Iterator[Stack]:
     """A stack in `home`, ended and removed afterwards. Its output is in the error when it does not start."""
     offset = free_offset(first_offset, _OFFSETS[1], step=50)
-    stack = Stack(Settings(home=home, port_offset=offset, consumer=consumer))
+    stack = Stack(Settings(home=home, port_offset=offset, consumer=consumer, superset=superset))
     try:
         stack.up()
         yield stack
@@ -44,7 +44,7 @@ def start_stack() -> StartStack:
 def stack() -> Iterator[Stack]:
     """The stack that all end-to-end tests share: they may kill parts of it, and leave it healthy."""
     home = Path(tempfile.mkdtemp(prefix="hw-e2e-"))
-    with started(home, _OFFSETS[0]) as running:
+    with started(home, _OFFSETS[0], superset=True) as running:
         yield running
 
 

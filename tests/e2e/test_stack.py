@@ -102,7 +102,7 @@ def _consumes_once_there_is_something_to_consume(stack: Stack) -> None:
     platform = Platform(load_settings(stack.layout.home))
     platform.migrate()
     platform.create_topics()
-    _await(lambda: log.read_text().count('"event": "resumed"') == 12, log.read_text)
+    _await(lambda: log.read_text().count('"event": "resumed"') == 15, log.read_text)
     with platform.log.sink() as sink:
         sink.send("geo_events", b"k", geo())
 

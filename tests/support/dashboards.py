@@ -1,0 +1,163 @@
+"""Dashboards as a person sees them: opened in Chromium as the analyst, with everything that was asked and answered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Response, sync_playwright
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+WIDTH = 1440
+_DRAWN_S = 60.0
+# Superset counts its visitors with a picture from elsewhere, which the page's own policy blocks, and offers the colours
+# that it chose for new labels to the dashboard, which only its owner may change.
+_EXPECTED = ("apachesuperset.gateway.scarf.sh", "/colors?mark_updated=false")
+CHARTS = ".dashboard-component-chart-holder"
+
+
+@dataclass
+class Answer:
+    """One question of a chart and its answer."""
+
+    chart_id: int
+    payload: Mapping[str, Any]
+    status: int
+    body: Mapping[str, Any]
+
+
+@dataclass
+class Seen:
+    """What opening one dashboard showed."""
+
+    answers: list[Answer] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    charts: int = 0
+    error_boxes: list[str] = field(default_factory=list)
+    empty_boxes: int = 0
+    drawn_s: float = 0.0
+
+
+def chromium() -> str:
+    """Path of Chromium; installed from Debian's packages where it is missing."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=True, capture_output=True, timeout=600)
+        found = shutil.which("chromium")
+    assert found is not None, "There is no Chromium, and it could not be installed: `apt-get install chromium`."
+    return found
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A running Chromium."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        yield started
+        started.close()
+
+
+class Visit:
+    """One person in one window."""
+
+    def __init__(self, browser: Browser, url: str, user: str, password: str) -> None:
+        self.url = url
+        self.page: Page = browser.new_context(viewport={"width": WIDTH, "height": 1000}).new_page()
+        self.seen = Seen()
+        self.page.on("response", self._take)
+        self.page.on("console", self._hear)
+        self.page.goto(f"{url}/login/")
+        self.page.fill("#username", user)
+        self.page.fill("#password", password)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url("**/welcome/**", timeout=60_000)
+
+    def open(self, slug: str) -> Seen:
+        """Open a dashboard and wait until all of its charts are drawn."""
+        self.page.goto("about:blank")
+        self.seen = Seen()
+        began = time.monotonic()
+        self.page.goto(f"{self.url}/superset/dashboard/{slug}/")
+        self.page.wait_for_selector(CHARTS, timeout=60_000)
+        self.wait_drawn()
+        self.seen.drawn_s = time.monotonic() - began
+        self.seen.charts = self.page.locator(CHARTS).count()
+        self.seen.error_boxes = self.page.locator(".ant-alert-error").all_inner_texts()
+        self.seen.empty_boxes = self.page.get_by_text("No results were returned for this query").count()
+        return self.seen
+
+    def wait_drawn(self) -> None:
+        """Wait until nothing loads any more, for half a second without a pause."""
+        deadline = time.monotonic() + _DRAWN_S
+        quiet = 0
+        while quiet < 3:
+            assert time.monotonic() < deadline, f"{self.page.url} still loads after {_DRAWN_S:.0f} s."
+            self.page.wait_for_timeout(170)
+            loading = self.page.locator('[data-test="loading-indicator"], .loading').count()
+            drawn = self.page.locator(f"{CHARTS} .slice_container").count()
+            quiet = quiet + 1 if drawn and not loading else 0
+
+    def picture(self, path: Path) -> None:
+        """Write what the whole dashboard looks like."""
+        height = self.page.evaluate("(document.querySelector('.grid-container') || document.body).scrollHeight")
+        self.page.set_viewport_size({"width": WIDTH, "height": int(height) + 200})
+        self.page.wait_for_timeout(1500)
+        self.page.screenshot(path=path)
+        self.page.set_viewport_size({"width": WIDTH, "height": 1000})
+
+    def _take(self, response: Response) -> None:
+        if "/api/v1/chart/data" in response.url and response.request.method == "POST":
+            with suppress(Error):  # the window has moved on
+                payload = json.loads(response.request.post_data or "{}")
+                body = response.json() if response.ok else {"error": response.text()}
+                chart_id = int(payload.get("form_data", {}).get("slice_id") or 0)
+                self.seen.answers.append(Answer(chart_id, payload, response.status, body))
+        if "/superset/explore_json/" in response.url:
+            with suppress(Error):
+                self.seen.answers.append(_of_world_map(response))
+        if response.status >= 400 and not any(known in response.url for known in _EXPECTED):
+            self.seen.problems.append(f"{response.status} {response.url}")
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # Answers of 400 and above are heard by their address, above.
+        known = ("Failed to load resource", *_EXPECTED)
+        if message.type == "error" and not any(each in message.text for each in known):
+            self.seen.problems.append(message.text)
+
+
+def _of_world_map(response: Response) -> Answer:
+    """The world map still uses Superset's first API: its answer, and the question for the second, in their usual form."""
+    if not response.ok:
+        return Answer(0, {}, response.status, {"error": response.text()})
+    body = response.json()
+    form = body["form_data"]
+    entity, metrics = form["entity"], (form["metric"], form["secondary_metric"])
+    number, kind = form["datasource"].split("__")
+    query = {
+        "columns": [entity],
+        "metrics": list(metrics),
+        "filters": form["filters"],
+        "time_range": form["time_range"],
+        # The map has no place for the unknown.
+        "extras": {"where": f"{entity} != '(unknown)'"},
+        "row_limit": form["row_limit"],
+    }
+    payload = {
+        "datasource": {"id": int(number), "type": kind},
+        "queries": [query],
+        "form_data": form,
+        "result_format": "json",
+        "result_type": "full",
+    }
+    rows = [{entity: row["code"], metrics[0]: row["m1"], metrics[1]: row["m2"]} for row in body["data"]]
+    return Answer(int(form["slice_id"]), payload, response.status, {"result": [{**body, "data": rows}]})
