@@ -19,11 +19,11 @@ help: ## List the targets
 # --- what a user runs ---------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup ## Set everything up, start the platform, run the pipeline on the events, show where to look
+demo: setup setup-superset ## Set everything up, start the platform, run the pipeline on the events, show where to look
 	@$(BIN)/headwater demo
 
 .PHONY: up
-up: setup ## Start the platform
+up: setup setup-superset ## Start the platform
 	@$(BIN)/headwater up
 
 .PHONY: down
@@ -43,7 +43,7 @@ compose-check: secrets ## Let Docker's own parser check docker-compose.yml
 	@docker compose config --quiet && echo "docker-compose.yml is fine."
 
 .PHONY: test
-test: setup-dev ## Set everything up and run the whole test suite
+test: setup-dev setup-superset chromium ## Set everything up and run the whole test suite
 	@$(BIN)/python -m pytest -q -m "not long"
 
 # --- what a developer runs ----------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ check: setup-dev ## Lint, types, layers and unit tests, in under two minutes
 	@$(BIN)/python -m pytest -q tests/unit tests/architecture tests/contract -m "not long and not stack"
 
 .PHONY: test-long
-test-long: setup-dev ## Chaos, soak and large fuzzing
+test-long: setup-dev setup-superset ## Chaos, soak and large fuzzing
 	@$(BIN)/python -m pytest -q -m long --timeout 7200
 
 .PHONY: bench-load
@@ -71,6 +71,11 @@ bench-fresh: setup-dev ## How soon events can be asked for, at what cost, at 5,0
 .PHONY: chaos
 chaos: setup-dev ## Kill, freeze and cut off the parts of ingestion, over 200 times (CHAOS_SEED, CHAOS_FAULTS, CHAOS_ONLY)
 	@$(BIN)/python -m pytest -q -s -m long tests/chaos --timeout 3000 -k "$(CHAOS_ONLY)"
+
+.PHONY: chaos-build
+chaos-build: setup-dev ## Kill and stop builders and ClickHouse at every statement of builds and corrections (CHAOS_SEED)
+	@$(BIN)/python -m pytest -q -s -m "stack" tests/chaos/test_builds.py tests/sql/test_build_torn.py \
+	  tests/sql/test_corrections_killed.py tests/sql/test_corrections_processes.py --timeout 3000
 
 .PHONY: bench-ingest
 bench-ingest: setup-dev ## Ingestion per CPU-second, against the limit and against what people write
@@ -96,6 +101,13 @@ setup: .venv/.platform ## Make the environment of the platform (.venv)
 
 .PHONY: setup-dev
 setup-dev: .venv/.dev ## Make it with the tools for development
+
+.PHONY: chromium
+chromium: setup-dev ## Install the browser that tests of pages need, where there is none
+	@command -v chromium >/dev/null || { echo "Installing Chromium" >&2; \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	  then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else $(BIN)/playwright install chromium; fi; }
 
 .PHONY: setup-superset
 setup-superset: .venv-superset/.done ## Make the environment of Superset (.venv-superset)

@@ -34,7 +34,7 @@ from headwater.app.migrate import migrate, read_migrations
 from headwater.app.reconcile import reconcile
 from headwater.app.topics import apply_topics
 from headwater.assets import asset
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS, STREAMS
 from headwater.contracts.topics import load_topics
 from headwater.core.generator.blocks import Spec, generate
 from tests.support.front import Front
@@ -89,9 +89,9 @@ class Sender:
 
     def run(self) -> None:
         """One piece every 10 ms: what is due by then, the streams in turn."""
-        names = cycle(STREAMS.values())
+        names = cycle(FACT_STREAMS.values())
         began = time.monotonic()
-        per_stream = dict.fromkeys(STREAMS, 0)
+        per_stream = dict.fromkeys(FACT_STREAMS, 0)
         while not self.stop.wait(max(0.0, began + (self.sent + 1) / self.rate - time.monotonic(), _TICK_S)):
             elapsed_s = time.monotonic() - began
             due = int(elapsed_s * self.rate)
@@ -108,8 +108,8 @@ class Sender:
 
 
 def _lines(rate: float, seconds: float, seed: int) -> dict[str, list[bytes]]:
-    events = max(1_000, min(int(rate * seconds / len(STREAMS)), 400_000))
-    found: dict[str, list[bytes]] = {name: [] for name in STREAMS}
+    events = max(1_000, min(int(rate * seconds / len(FACT_STREAMS)), 400_000))
+    found: dict[str, list[bytes]] = {name: [] for name in FACT_STREAMS}
     for block in generate(Spec(events, seed=seed)):
         for name, lines in found.items():
             lines += [line.encode() for line in block.lines(name)]

@@ -245,6 +245,34 @@ ORDER BY (epoch, partition, offset)
 TTL toDateTime(ingested_at) + toIntervalDay(90)
 SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192, merge_selector_base = 20;
 
+CREATE TABLE analytics.events_interaction_raw
+(
+    `event_id` UUID COMMENT 'The event it belongs to; unique.',
+    `click_id` UUID COMMENT 'Links to the device and geo part.',
+    `event_type` LowCardinality(String) COMMENT 'What was done: `click` and others; an open set.',
+    `event_title` String COMMENT 'Text of the element or title of the page.',
+    `element_id` LowCardinality(String) COMMENT 'Id of the element within its page.',
+    `x` Nullable(Float64) COMMENT 'CSS pixels from the left edge of the page.',
+    `y` Nullable(Float64) COMMENT 'CSS pixels from the top of the page.',
+    `payload` String COMMENT 'The whole payload of the event as JSON text.',
+    `event_timestamp` Nullable(DateTime64(6, 'UTC')) COMMENT 'When it happened; where it is absent, Kafka\'s time counts.' CODEC(Delta(8), ZSTD(1)),
+    `page_url_path` String COMMENT 'Path of the page it happened on.',
+    `unknown_fields` UInt32 COMMENT 'Fields of the message that the contract does not name',
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(ingested_at)
+ORDER BY (epoch, partition, offset)
+TTL toDateTime(ingested_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192, merge_selector_base = 20;
+
 CREATE TABLE analytics.events_location_raw
 (
     `event_id` UUID COMMENT 'The browser event it belongs to, one to one.',
@@ -316,6 +344,28 @@ PARTITION BY toDate(event_timestamp)
 ORDER BY (toStartOfHour(event_timestamp), event_id)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
+CREATE TABLE analytics.fact_interactions
+(
+    `event_id` UUID COMMENT 'The event of fact_events that it belongs to',
+    `event_timestamp` DateTime64(6, 'UTC') COMMENT 'When it happened; Kafka\'s time where the message has none',
+    `event_date` Date MATERIALIZED toDate(event_timestamp),
+    `event_type` LowCardinality(String),
+    `click_id` UUID,
+    `event_title` String CODEC(ZSTD(1)),
+    `element_id` LowCardinality(String),
+    `x` Nullable(Float64) COMMENT 'CSS pixels from the left edge of the page',
+    `y` Nullable(Float64) COMMENT 'CSS pixels from the top of the page',
+    `page_url_path` String CODEC(ZSTD(1)),
+    `payload` String COMMENT 'The whole payload as JSON text' CODEC(ZSTD(1)),
+    `created_at` DateTime64(3, 'UTC') COMMENT 'as_of of the plan that built it',
+    `build` UInt64 COMMENT 'Number of the plan that built it'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(event_timestamp)
+ORDER BY (toDate(event_timestamp), page_url_path, event_id)
+TTL toDateTime(created_at) + toIntervalDay(365)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
 CREATE VIEW analytics.hourly_country_regions_users_agg
 (
     `hour` DateTime('UTC'),
@@ -350,6 +400,16 @@ GROUP BY
     h.hour,
     h.utm_source;
 
+CREATE VIEW analytics.newest_data
+(
+    `newest_event` DateTime64(6, 'UTC'),
+    `newest_day` Date
+)
+AS SELECT
+    max(event_timestamp) AS newest_event,
+    toDate(newest_event) AS newest_day
+FROM analytics.fact_events;
+
 CREATE VIEW analytics.retention_daily
 (
     `cohort_date` Date,
@@ -372,6 +432,20 @@ ARRAY JOIN days AS seen
 GROUP BY
     cohort_date,
     day_number;
+
+CREATE VIEW analytics.retention_shares
+(
+    `cohort_date` Date,
+    `day_number` UInt32,
+    `users` UInt64,
+    `cohort_users` UInt64
+)
+AS SELECT
+    cohort_date,
+    day_number,
+    users,
+    max(if(day_number = 0, users, 0)) OVER (PARTITION BY cohort_date) AS cohort_users
+FROM analytics.retention_daily;
 
 CREATE VIEW analytics.sessions
 (
@@ -957,6 +1031,29 @@ PARTITION BY plan
 ORDER BY (action, day, event_id)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
+CREATE VIEW ops.dead_letter_counts
+(
+    `ingested_at` DateTime64(3, 'UTC'),
+    `stream` String,
+    `reason` String,
+    `field` String,
+    `letters` UInt64
+)
+AS SELECT
+    ingested_at,
+    stream,
+    reason,
+    field,
+    toUInt64(1) AS letters
+FROM ops.dead_letters
+UNION ALL
+SELECT
+    toDateTime64(toStartOfMinute(now('UTC')) - toIntervalMinute(1), 3, 'UTC') AS ingested_at,
+    '' AS stream,
+    arrayJoin(['too_large', 'invalid_json', 'not_an_object', 'missing_field', 'wrong_type', 'out_of_range', 'implausible_time']) AS reason,
+    '' AS field,
+    toUInt64(0) AS letters;
+
 CREATE TABLE ops.dead_letters
 (
     `raw` String COMMENT 'The message as it came' CODEC(ZSTD(1)),
@@ -1328,6 +1425,56 @@ AS SELECT
     origin_line
 FROM ops.device_parsed
 WHERE usual;
+
+CREATE TABLE ops.erased
+(
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `ingested_at` DateTime64(3, 'UTC'),
+    `place` Enum8('staged' = 1, 'dead_letter' = 2),
+    `plan` UInt64
+)
+ENGINE = MergeTree
+ORDER BY (topic, epoch, partition, offset)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.erasure_keys
+(
+    `plan` UInt64,
+    `kind` LowCardinality(String) COMMENT 'user, name, click, event, address, day, needle; end: one row that closes a piece',
+    `value` String
+)
+ENGINE = MergeTree
+PARTITION BY plan
+ORDER BY (kind, value)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.erasure_requests
+(
+    `request_id` UUID,
+    `user_ids` Array(UUID) COMMENT 'user_domain_id of the person, as asked',
+    `names` Array(String) COMMENT 'user_custom_id or e-mail of the person, as asked, in lower case',
+    `requested_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+PARTITION BY request_id
+ORDER BY request_id
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.erasures
+(
+    `plan` UInt64,
+    `request_id` UUID,
+    `place` LowCardinality(String) COMMENT 'Table; end: one row that closes the erasure',
+    `build` UInt64 COMMENT 'For facts and the quarantine: the plan that had built them',
+    `rows` UInt64,
+    `erased_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (plan, place, build)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE TABLE ops.freshness
 (
@@ -1761,6 +1908,380 @@ AS SELECT
 FROM analytics.fact_events
 WHERE NOT is_complete;
 
+CREATE MATERIALIZED VIEW ops.interaction_judge TO ops.interaction_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `event_id` UUID,
+    `click_id` UUID,
+    `event_type` LowCardinality(String),
+    `event_title` String,
+    `element_id` LowCardinality(String),
+    `x` Nullable(Float64),
+    `y` Nullable(Float64),
+    `payload` String,
+    `event_timestamp` Nullable(DateTime64(6, 'UTC')),
+    `page_url_path` String,
+    `unknown_fields` UInt64,
+    `verdict` String,
+    `field` String,
+    `detail` String
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    ifNull(x.event_id, toUUID('00000000-0000-0000-0000-000000000000')) AS event_id,
+    ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
+    ifNull(x.event_type, '') AS event_type,
+    ifNull(x.event_title, '') AS event_title,
+    ifNull(x.element_id, '') AS element_id,
+    toFloat64OrNull(x.x) AS x,
+    toFloat64OrNull(x.y) AS y,
+    ifNull(x.payload, '') AS payload,
+    event_timestamp_moment AS event_timestamp,
+    ifNull(x.page_url_path, '') AS page_url_path,
+    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path')), names))) AS unknown_fields,
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 10, '', ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a UUID', 'a string', 'a string', 'a string', 'a number', 'a number', 'a string', 'a time', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', '', '', '', '', 'not between -1e+06 and 1e+06', 'not between -1e+06 and 1e+06', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+FROM
+(
+    SELECT
+        *,
+        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+    FROM
+    (
+        SELECT
+            *,
+            arrayFirstIndex(f -> (f != 0), faults) AS which
+        FROM
+        (
+            SELECT
+                *,
+                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0], ['"', '"', '"', '"', '"', '"-0123456789', '"-0123456789', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), if(match(given[2], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0, multiIf(((begins[6]) = '"') AND (NOT ifNull(match(x.x, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.x)), 0)), 9, NOT ifNull((toFloat64OrNull(x.x) >= -1000000.) AND (toFloat64OrNull(x.x) <= 1000000.), 0), 10, 0), multiIf(((begins[7]) = '"') AND (NOT ifNull(match(x.y, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.y)), 0)), 9, NOT ifNull((toFloat64OrNull(x.y) >= -1000000.) AND (toFloat64OrNull(x.y) <= 1000000.), 0), 10, 0), 0, multiIf(ifNull(NOT match(x.event_timestamp, '^(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)$'), 1), 4, ifNull(NOT ((substring(x.event_timestamp, 1, 4) >= '1970') AND (substring(x.event_timestamp, 1, 4) < '2299')), 1), 5, ifNull(NOT startsWith(toString(toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8)), 6, 'UTC')), concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8))), 1), 6, ifNull(event_timestamp_moment < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 1), 7, ifNull(event_timestamp_moment > (kafka_time + toIntervalDay(1)), 1), 8, 0), 0]) AS faults
+            FROM
+            (
+                SELECT
+                    *,
+                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins,
+                    toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0)) AS event_timestamp_moment
+                FROM
+                (
+                    SELECT
+                        raw,
+                        epoch,
+                        partition,
+                        offset,
+                        kafka_time,
+                        ingested_at,
+                        origin,
+                        origin_line,
+                        x,
+                        JSONExtractKeys(raw) AS names,
+                        [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'event_type'), JSONExtractRaw(raw, 'event_title'), JSONExtractRaw(raw, 'element_id'), JSONExtractRaw(raw, 'x'), JSONExtractRaw(raw, 'y'), JSONExtractRaw(raw, 'payload'), JSONExtractRaw(raw, 'event_timestamp'), JSONExtractRaw(raw, 'page_url_path')] AS given
+                    FROM ops.interaction_parsed
+                    WHERE NOT usual
+                )
+            )
+        )
+    )
+);
+
+CREATE TABLE ops.interaction_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `event_id` UUID,
+    `click_id` UUID,
+    `event_type` LowCardinality(String),
+    `event_title` String,
+    `element_id` LowCardinality(String),
+    `x` Nullable(Float64),
+    `y` Nullable(Float64),
+    `payload` String,
+    `event_timestamp` Nullable(DateTime64(6, 'UTC')),
+    `page_url_path` String,
+    `unknown_fields` UInt32,
+    `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
+    `field` LowCardinality(String),
+    `detail` String
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.interaction_judged_to_staging TO analytics.events_interaction_raw
+(
+    `event_id` UUID,
+    `click_id` UUID,
+    `event_type` LowCardinality(String),
+    `event_title` String,
+    `element_id` LowCardinality(String),
+    `x` Nullable(Float64),
+    `y` Nullable(Float64),
+    `payload` String,
+    `event_timestamp` Nullable(DateTime64(6, 'UTC')),
+    `page_url_path` String,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    event_id,
+    click_id,
+    event_type,
+    event_title,
+    element_id,
+    x,
+    y,
+    payload,
+    event_timestamp,
+    page_url_path,
+    unknown_fields,
+    'interaction_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.interaction_judged
+WHERE verdict = '';
+
+CREATE TABLE ops.interaction_landing
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.interaction_parse TO ops.interaction_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        event_id Nullable(UUID),
+        click_id Nullable(UUID),
+        event_type LowCardinality(Nullable(String)),
+        event_title Nullable(String),
+        element_id LowCardinality(Nullable(String)),
+        x Nullable(String),
+        y Nullable(String),
+        payload Nullable(String),
+        event_timestamp Nullable(String),
+        page_url_path Nullable(String)),
+    `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+    `usual` UInt8
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    x,
+    event_timestamp_at,
+    ifNull((length(raw) <= 1000000) AND (colons = (((((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.click_id)) + isNotNull(x.event_type)) + isNotNull(x.event_title)) + isNotNull(x.element_id)) + isNotNull(x.x)) + isNotNull(x.y)) + isNotNull(x.payload)) + isNotNull(x.event_timestamp)) + isNotNull(x.page_url_path))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND isNotNull(x.click_id) AND (x.event_type != '') AND (isNull(x.x) OR (match(x.x, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.x) >= -1000000.) AND (toFloat64OrZero(x.x) <= 1000000.)))) AND (isNull(x.y) OR (match(x.y, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.y) >= -1000000.) AND (toFloat64OrZero(x.y) <= 1000000.)))) AND (isNull(x.event_timestamp) OR (((length(x.event_timestamp) >= 19) AND (length(x.event_timestamp) <= 26)) AND (length(x.event_timestamp) != 20) AND startsWith(toString(event_timestamp_at), x.event_timestamp) AND (event_timestamp_at >= toDateTime64('2000-01-01 00:00:00', 6, 'UTC')) AND (event_timestamp_at < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')) AND (event_timestamp_at <= (kafka_time + toIntervalDay(1))))), 0) AS usual
+FROM
+(
+    SELECT
+        raw,
+        epoch,
+        partition,
+        offset,
+        kafka_time,
+        ingested_at,
+        origin,
+        origin_line,
+        JSONExtract(raw, 'Tuple(event_id Nullable(UUID), click_id Nullable(UUID), event_type LowCardinality(Nullable(String)), event_title Nullable(String), element_id LowCardinality(Nullable(String)), x Nullable(String), y Nullable(String), payload Nullable(String), event_timestamp Nullable(String), page_url_path Nullable(String))') AS x,
+        toDateTime64OrNull(x.event_timestamp, 6, 'UTC') AS event_timestamp_at,
+        countSubstrings(raw, '":') AS colons,
+        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+    FROM ops.interaction_landing
+);
+
+CREATE TABLE ops.interaction_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        event_id Nullable(UUID),
+        click_id Nullable(UUID),
+        event_type LowCardinality(Nullable(String)),
+        event_title Nullable(String),
+        element_id LowCardinality(Nullable(String)),
+        x Nullable(String),
+        y Nullable(String),
+        payload Nullable(String),
+        event_timestamp Nullable(String),
+        page_url_path Nullable(String)),
+    `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+    `usual` UInt8
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.interaction_to_dead_letters TO ops.dead_letters
+(
+    `raw` String,
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `detail` String
+)
+AS SELECT
+    raw,
+    'interaction' AS stream,
+    'interaction_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    verdict AS reason,
+    field,
+    detail
+FROM ops.interaction_judged
+WHERE verdict NOT IN ('', 'heartbeat');
+
+CREATE MATERIALIZED VIEW ops.interaction_to_freshness TO ops.freshness
+(
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `heartbeat` String,
+    `sent_at` Nullable(DateTime64(3, 'UTC'))
+)
+AS SELECT
+    'interaction' AS stream,
+    'interaction_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+FROM ops.interaction_judged
+WHERE verdict = 'heartbeat';
+
+CREATE MATERIALIZED VIEW ops.interaction_usual_to_staging TO analytics.events_interaction_raw
+(
+    `event_id` UUID,
+    `click_id` UUID,
+    `event_type` LowCardinality(String),
+    `event_title` String,
+    `element_id` LowCardinality(String),
+    `x` Nullable(Float64),
+    `y` Nullable(Float64),
+    `payload` String,
+    `event_timestamp` Nullable(DateTime64(6, 'UTC')),
+    `page_url_path` String,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    assumeNotNull(x.event_id) AS event_id,
+    assumeNotNull(x.click_id) AS click_id,
+    assumeNotNull(x.event_type) AS event_type,
+    assumeNotNull(x.event_title) AS event_title,
+    assumeNotNull(x.element_id) AS element_id,
+    toFloat64OrNull(x.x) AS x,
+    toFloat64OrNull(x.y) AS y,
+    assumeNotNull(x.payload) AS payload,
+    event_timestamp_at AS event_timestamp,
+    assumeNotNull(x.page_url_path) AS page_url_path,
+    toUInt32(0) AS unknown_fields,
+    'interaction_events' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.interaction_parsed
+WHERE usual;
+
+CREATE TABLE ops.kept_out
+(
+    `plan` UInt64,
+    `click_id` UUID,
+    `is_end` Bool COMMENT 'The row that closes the sheet'
+)
+ENGINE = MergeTree
+PARTITION BY plan
+ORDER BY click_id
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
 CREATE TABLE ops.load_progress
 (
     `key` String COMMENT 'Path of the file',
@@ -2144,10 +2665,17 @@ AS SELECT
 FROM ops.location_parsed
 WHERE usual;
 
+CREATE TABLE ops.marks
+(
+    `plan_id` UUID COMMENT 'The claim of the build; put down before the claim is sent'
+)
+ENGINE = Memory
+SETTINGS min_rows_to_keep = 1000, max_rows_to_keep = 10000;
+
 CREATE TABLE ops.matched
 (
     `plan` UInt64,
-    `action` Enum8('fact' = 1, 'repeat' = 2, 'conflict' = 3, 'wait' = 4, 'closed' = 5),
+    `action` Enum8('fact' = 1, 'repeat' = 2, 'conflict' = 3, 'wait' = 4, 'closed' = 5, 'erased' = 6),
     `waited` Bool COMMENT 'It came from the waiting set',
     `topic` LowCardinality(String),
     `epoch` UUID,
@@ -2247,7 +2775,11 @@ CREATE TABLE ops.plans_done
     `corrected` UInt64 COMMENT 'Facts that got a part they had lacked, or that differed from staging',
     `added` UInt64 COMMENT 'Facts that were lost and came back from staging',
     `removed` UInt64 COMMENT 'Facts taken out because an earlier one has their id',
-    `retired` UInt64 COMMENT 'Facts of the days that the plan retired'
+    `retired` UInt64 COMMENT 'Facts of the days that the plan retired',
+    `mended` UInt64 COMMENT 'Days made anew because ClickHouse stopped while the build wrote them',
+    `erased` UInt64 COMMENT 'Events kept out, or taken from the waiting set, because their person was erased',
+    `erased_facts` UInt64 COMMENT 'Facts taken out because their person was erased',
+    `erased_quarantined` UInt64 COMMENT 'Rows of the quarantine taken out because their person was erased'
 )
 ENGINE = MergeTree
 ORDER BY plan
@@ -2345,6 +2877,31 @@ AS SELECT
     if(user_custom_id = '', toUInt128(0), reinterpretAsUInt128(sipHash128(user_custom_id))) AS user_key
 FROM analytics.fact_events
 WHERE page_url_path = '/confirmation';
+
+CREATE VIEW ops.quality_latest
+(
+    `kind` LowCardinality(String),
+    `check_name` LowCardinality(String),
+    `table_name` String,
+    `severity` String,
+    `passed` Bool,
+    `offending` UInt64,
+    `help` String,
+    `last_checked_at` DateTime64(3, 'UTC')
+)
+AS SELECT
+    kind,
+    check_name,
+    argMax(owner, r.checked_at) AS table_name,
+    argMax(severity, r.checked_at) AS severity,
+    argMax(passed, r.checked_at) AS passed,
+    argMax(offending, r.checked_at) AS offending,
+    argMax(help, r.checked_at) AS help,
+    max(r.checked_at) AS last_checked_at
+FROM ops.quality_results AS r
+GROUP BY
+    kind,
+    check_name;
 
 CREATE TABLE ops.quality_results
 (
@@ -2488,6 +3045,88 @@ CREATE TABLE ops.stored
 )
 ENGINE = MergeTree
 ORDER BY (topic, epoch, partition, from_offset)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE VIEW ops.stream_arrivals
+(
+    `stream` String,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC')
+)
+AS SELECT
+    'browser' AS stream,
+    kafka_time,
+    ingested_at
+FROM analytics.events_browser_raw
+UNION ALL
+SELECT
+    'device' AS stream,
+    kafka_time,
+    ingested_at
+FROM analytics.events_device_raw
+UNION ALL
+SELECT
+    'geo' AS stream,
+    kafka_time,
+    ingested_at
+FROM analytics.events_geo_raw
+UNION ALL
+SELECT
+    'location' AS stream,
+    kafka_time,
+    ingested_at
+FROM analytics.events_location_raw
+UNION ALL
+SELECT
+    'interaction' AS stream,
+    kafka_time,
+    ingested_at
+FROM analytics.events_interaction_raw;
+
+CREATE VIEW ops.table_sizes
+(
+    `database` String,
+    `table_name` String,
+    `parts` UInt64,
+    `partitions` UInt64,
+    `table_rows` UInt64,
+    `size_bytes` UInt64
+)
+DEFINER = default SQL SECURITY DEFINER
+AS SELECT
+    database,
+    `table` AS table_name,
+    count() AS parts,
+    uniqExact(partition) AS partitions,
+    sum(p.rows) AS table_rows,
+    sum(p.bytes_on_disk) AS size_bytes
+FROM system.parts AS p
+WHERE p.active AND (p.database IN ('analytics', 'ops'))
+GROUP BY
+    database,
+    `table`;
+
+CREATE TABLE ops.tombstones
+(
+    `kind` LowCardinality(String) COMMENT 'user, name or click',
+    `hash` FixedString(16) COMMENT 'SipHash-128 under a key that is not kept here',
+    `key_id` UInt64 COMMENT 'Tells whether the key is still the same',
+    `erased_at` DateTime64(3, 'UTC'),
+    `plan` UInt64
+)
+ENGINE = MergeTree
+ORDER BY (kind, hash)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.turns
+(
+    `plan` UInt64,
+    `turn` UInt64,
+    `attempt` String COMMENT 'Names the shadows of the worker that took the turn',
+    `taken_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (plan, turn)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE TABLE ops.user_days

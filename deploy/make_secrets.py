@@ -36,6 +36,7 @@ NAMES = (
     "clickhouse_reader",
     "s3_access_key",
     "s3_secret_key",
+    "erasure_key",
 )
 BUCKET = "events"
 # Ports that docker-compose.yml publishes on 127.0.0.1, with their defaults.
@@ -72,6 +73,7 @@ def mounted_files(values: Mapping[str, str]) -> dict[str, str]:
     same = ("postgres_password", "airflow_password", "airflow_fernet_key", "airflow_api_key", "airflow_jwt_key")
     return {
         **{name: values[name] for name in same},
+        "erasure.key": values["erasure_key"],
         "airflow_database_url": database,
         "airflow_owner.env": f"HEADWATER_CLICKHOUSE_URL=http://owner:{values['clickhouse_owner']}@clickhouse:8123/\n",
         "airflow_connections.json": json.dumps(connections(values), indent=1),

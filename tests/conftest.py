@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
-from headwater.app.migrate import migrate, read_migrations
+from tests.support.emptied import empty_warehouse
 from tests.support.front import Front
 from tests.support.kafka import Broker
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -42,11 +40,7 @@ def broker(short_folder: Path) -> Iterator[Broker]:
 @pytest.fixture
 def warehouse(front: Front) -> Iterator[ClickHouse]:
     """An empty warehouse at the head of the migrations, with the rights that the platform's jobs have."""
-    owner = ClickHouse(front.owner_url)
-    for name in ("analytics", "ops"):
-        owner.execute(f"DROP DATABASE IF EXISTS {name} SYNC")
-    migrate(read_migrations(ROOT / "clickhouse" / "migrations"), owner)
-    owner.close()
+    empty_warehouse(front.owner_url)
     database = ClickHouse(front.writer_url)
     yield database
     database.close()

@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Asset, Param
 
 from headwater.entrypoints import tasks
 
-STREAMS = ("browser", "device", "geo", "location")
+STREAMS = ("browser", "device", "geo", "location", "interaction")
 REASONS = (
     "too_large",
     "invalid_json",

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Asset, Param
 
 from headwater.entrypoints import tasks
 
-STREAMS = ("browser", "device", "geo", "location")
+STREAMS = ("browser", "device", "geo", "location", "interaction")
 
 with DAG(
     dag_id="streaming_to_clickhouse",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,18 +10,29 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
 from headwater.adapters.heartbeats import KafkaPulse
 from headwater.adapters.kafka import KafkaLog
+from headwater.adapters.kafka_gate import KafkaGate
+from headwater.adapters.metrics import Metrics
+from headwater.adapters.places import open_places, shown_addresses
 from headwater.adapters.replays import ClickHouseReplays
+from headwater.adapters.secret_file import write_secret
 from headwater.adapters.topics import KafkaTopics
+from headwater.adapters.web_rejects import RejectBook
+from headwater.adapters.web_rejects import Row as RejectedEvent
+from headwater.adapters.write_keys import KeyFile
 from headwater.app.build import Build, BuildLimits, Built, PlanDone
 from headwater.app.check import CheckResult, read_checks, run_checks
+from headwater.app.collect import Collect, Refused
 from headwater.app.consumer import SERVICE_LIMITS, Consumer, Member
 from headwater.app.correct import propose_removal
 from headwater.app.dimensions import update_dimension
+from headwater.app.erase import Erased, ask, erased_rows, preview_erasure, propose_erasure
+from headwater.app.erase_keys import Key, demand_key
 from headwater.app.event_files import find_files
 from headwater.app.heartbeats import Heartbeats
 from headwater.app.ingest import Ingest
@@ -36,17 +48,23 @@ from headwater.app.retire import propose_retirement
 from headwater.app.storing import Moved
 from headwater.app.summary import Summary, summarize
 from headwater.app.topics import apply_topics
+from headwater.app.trace import Trace
 from headwater.app.upkeep import Cleared, clear_staging, optimize_tables
 from headwater.app.watching import StreamWatch
 from headwater.assets import asset, project_root
+from headwater.contracts.collector_metrics import COLLECTOR_METRICS, READY, REFUSED, UNRECORDED, WAITING
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
 from headwater.core.checks import CheckKind
 from headwater.core.flood import FloodLimit
 from headwater.core.replay import SecondFailure, Selection
+from headwater.core.user_agents import warm_up
+from headwater.core.web_messages import Mapper
 from headwater.errors import FixSettings
 from headwater.ports import FlushLimits, Meter, TopicChange, Watch
 from headwater.settings import Settings, load_settings
+
+_ERASURE_KEY_FILE = "erasure.key"
 
 
 class Platform:
@@ -162,25 +180,42 @@ class Platform:
         """Prove that what Kafka handed out stands in the tables."""
         return reconcile(STREAMS[stream], self.log, self.database, self.clock)
 
-    def build(self, limits: BuildLimits, tell: Callable[[PlanDone], None] = lambda _done: None) -> Built:
-        """Build facts and aggregates from what is staged."""
-        return Build(self.database, self.clock, limits).run(tell)
+    def build(
+        self,
+        limits: BuildLimits,
+        tell: Callable[[PlanDone], None] = lambda _done: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Built:
+        """Build facts and aggregates from what is staged, until `stop()` says so between two plans."""
+        return Build(self.database, self.clock, limits, self._key()).run(tell, stop)
 
     def remove_duplicates(self) -> Built:
         """Take out later facts of ids that stand on several days, of what was built lately; finishes open plans too."""
-        return PlanRunner(self.database, self.clock).run(lambda _plan: propose_removal(self.database, self.clock))
+        return self._plans().run(lambda _plan: propose_removal(self.database, self.clock))
 
     def retire(self) -> Built:
         """Remove the facts of days that were kept long enough; what was counted of them stays."""
-        return PlanRunner(self.database, self.clock).run(lambda _plan: propose_retirement(self.database, self.clock))
+        return self._plans().run(lambda _plan: propose_retirement(self.database, self.clock))
 
     def rebuild(self, first: date, last: date, tell: Callable[[PlanDone], None] = lambda _done: None) -> Built:
         """Make the days between two dates anew."""
-        return Rebuild(self.database, self.clock).run(first, last, tell)
+        return Rebuild(self.database, self.clock, self._key()).run(first, last, tell)
 
     def preview_rebuild(self, first: date, last: date) -> Preview:
         """What a rebuild of these days would change."""
         return Rebuild(self.database, self.clock).preview(first, last)
+
+    def erase(self, users: Sequence[str], emails: Sequence[str], *, dry_run: bool = False) -> Erased:
+        """Remove everything of a person, who is named by ids, or e-mail addresses, or both; or only count it."""
+        ids, names = _ids_and_names(users, emails)
+        if dry_run:
+            return preview_erasure(self.database, self.clock, ids, names)
+        demand_key(self.database, self._key(create=True))
+        request = ask(self.database, self.clock, ids, names)
+        self._plans().run(lambda _plan: propose_erasure(self.database, self.clock))
+        for name in ("dim_users", "dim_geo"):
+            self.update_dimension(name)
+        return erased_rows(self.database, request)
 
     def accounts(self) -> Sequence[Mapping[str, Any]]:
         """What came in and where it is, account by account; rows of staging of the last day."""
@@ -202,13 +237,44 @@ class Platform:
         """Drop staged days that are built and old."""
         return clear_staging(self.database, self.clock, dry_run=dry_run)
 
+    def trace(self, *, personal: bool = False) -> Trace:
+        """Follows events and messages through everything that is kept of them."""
+        return Trace(self.database, self.clock, personal=personal)
+
     def summary(self) -> Summary:
         """Rows per stage, tables and the latest verdicts."""
         return summarize(self.log, self.database)
 
+    def _plans(self) -> PlanRunner:
+        return PlanRunner(self.database, self.clock, self._key())
+
+    def _key(self, *, create: bool = False) -> Key | None:
+        """The secret of erasures: from the settings, else from the home, where the first erasure puts one."""
+        secret = self.settings.erasure_key
+        if secret is not None:
+            return Key.of(secret.get_secret_value())
+        file = self.settings.home / _ERASURE_KEY_FILE
+        if create and not file.exists():
+            write_secret(file)
+        return Key.of(file.read_text().strip()) if file.exists() else None
+
     def _ingest(self, stream: str, watch: Watch | None = None, reject_ratio: float | None = None) -> Ingest:
         flood = FloodLimit(self.settings.reject_ratio if reject_ratio is None else reject_ratio)
         return Ingest(STREAMS[stream], self.log, self.ledger, self.clock, watch, flood)
+
+
+def _ids_and_names(users: Sequence[str], emails: Sequence[str]) -> tuple[list[UUID], list[str]]:
+    """Whom `--user` and `--email` name. Raises `FixSettings` when that is nobody."""
+    ids: list[UUID] = []
+    names = [email.strip() for email in emails]
+    for user in map(str.strip, users):
+        try:
+            ids.append(UUID(user))
+        except ValueError:
+            names.append(user)
+    if not ids and not any(names):
+        raise FixSettings("Say whom to erase: a user id, an e-mail address, or both.")
+    return ids, [name for name in names if name]
 
 
 class ConsumerService:
@@ -231,6 +297,57 @@ class ConsumerService:
     def close(self) -> None:
         """Give the connections back."""
         self.platform.close()
+
+
+class CollectorService:
+    """The HTTP collector, wired; made within a running event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._clock = SystemClock()
+        self.meter = Metrics(COLLECTOR_METRICS)
+        mapper = Mapper(open_places(settings.collector_geoip_file), shown_addresses(settings.collector_addresses))
+        self.gate = KafkaGate(
+            settings.kafka_bootstrap,
+            [stream.topic for stream in STREAMS.values()],
+            settings.collector_queue_messages,
+            lambda: apply_topics(load_topics(asset("kafka/topics.yaml")), KafkaTopics(settings.kafka_bootstrap)),
+        )
+        self.collect = Collect(mapper, self.gate, self._clock)
+        self.keys = key_file(settings).keys
+        writer = settings.clickhouse_writer_url or settings.clickhouse_url
+        self._rejects = RejectBook(
+            writer.get_secret_value() if writer else None, lambda events: self.meter.add(UNRECORDED, events)
+        )
+
+    async def open(self) -> None:
+        """Look for Kafka, and go on doing so."""
+        await self.gate.open()
+        self._rejects.open()
+        await asyncio.to_thread(warm_up)
+
+    async def close(self) -> None:
+        """Wait for Kafka's answers, and write what is known of refused events."""
+        await self.gate.close()
+        await self._rejects.close()
+
+    def keep_rejects(self, site: str, request_id: str, refused: Sequence[Refused]) -> None:
+        """Count refused events, and keep them in the background."""
+        now = self._clock.now()
+        for each in refused:
+            self.meter.add(REFUSED, site=site, reason=each.verdict.reason.value)
+        origin = f"http:{site}/{request_id}"
+        self._rejects.put([RejectedEvent(*each.as_row(), origin, each.index + 1, now) for each in refused])
+
+    def render_metrics(self) -> str:
+        """The numbers of the moment."""
+        self.meter.set(WAITING, self.gate.waiting)
+        self.meter.set(READY, 0 if self.gate.problem else 1)
+        return self.meter.render()
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """The write keys of the installation."""
+    return KeyFile(settings.collector_keys_file or settings.home / "secrets" / "write-keys.json", SystemClock())
 
 
 def _consume(settings: Settings, stream: str, stop: Callable[[], bool], watch: Watch) -> Moved:

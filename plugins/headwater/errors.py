@@ -29,5 +29,9 @@ class Retry(HeadwaterError):
     exit_code = 75
 
 
+class Busy(Retry):
+    """There is more work than can be taken in now; the same call succeeds once some of it is done."""
+
+
 class Stop(HeadwaterError):
     """Going on would risk wrong numbers; nothing further is written until a person has looked."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,6 +36,11 @@ class Settings(BaseSettings):
     consumer_port: int | None = Field(
         default=None, ge=1, le=65535, description="Metrics of the stack's consumer; unset: 9108 plus the offset."
     )
+    visitors: bool = Field(default=False, description="Whether the local stack also plays imaginary live visits.")
+    superset: bool | None = Field(
+        default=None, description="Whether the local stack runs Superset; unset: where `.venv-superset` is set up."
+    )
+    superset_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 8088 plus the offset.")
     heartbeat_s: float = Field(
         default=10.0, ge=0, description="Seconds between the heartbeats of a consumer; 0 sends none."
     )
@@ -45,6 +51,34 @@ class Settings(BaseSettings):
         default=None, description="Folder of your own four JSONL files; unset: the bundled samples."
     )
 
+    collector_port: int | None = Field(default=None, ge=1, le=65535, description="Unset: 8090 plus the offset.")
+    collector_url: str = "http://127.0.0.1:8090"
+    collector_write_key: SecretStr | None = Field(default=None, description="Write key of the local stack's own pages.")
+    collector_origins: str = Field(
+        default="", description="Origins of the pages that may send events, with commas between them; `*`: all."
+    )
+    collector_keys_file: Path | None = Field(
+        default=None, description="File of the hashes of write keys; unset: `secrets/write-keys.json` in the home."
+    )
+    collector_geoip_file: Path | None = Field(
+        default=None, description="Database (.mmdb) of cities or countries; unset: no place is known."
+    )
+    collector_addresses: Literal["full", "cut", "none"] = Field(
+        default="full", description="How visitors' addresses are kept: cut ends them after 24 (IPv6: 48) bits."
+    )
+    collector_rate: float = Field(default=5000, gt=0, description="Events per second that one write key may send.")
+    collector_body_bytes: int = Field(
+        default=4_000_000, ge=1_000, description="Longest body of a request, also after decompression."
+    )
+    collector_queue_messages: int = Field(
+        default=50_000, ge=5, description="Messages that may wait for Kafka at once; more are answered with 429."
+    )
+    collector_shop: bool = Field(default=True, description="Whether the collector also serves the demo shop.")
+
+    erasure_key: SecretStr | None = Field(
+        default=None, description="Secret for the hashes of erased persons; unset: the file erasure.key in the home."
+    )
+
     clickhouse_url: SecretStr | None = Field(default=None, description="HTTP address with the owner's login.")
     clickhouse_writer_url: SecretStr | None = None
     clickhouse_reader_url: SecretStr | None = None
@@ -52,6 +86,11 @@ class Settings(BaseSettings):
     airflow_url: str = "http://127.0.0.1:8080"
     airflow_user: str = "admin"
     airflow_password: SecretStr | None = None
+    superset_url: str = "http://127.0.0.1:8088"
+    superset_user: str = "admin"
+    superset_password: SecretStr | None = None
+    superset_analyst_user: str = "analyst"
+    superset_analyst_password: SecretStr | None = None
     s3_endpoint: str | None = None
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "airflow" / "dags").glob("*.py"))
 STREAMS = ("browser", "device", "geo", "location")
+CONSUMED = (*STREAMS, "interaction")
 
 # Airflow is imported in a process of its own: its import changes logging, warnings and the environment.
 _DESCRIBE = """
@@ -76,11 +77,12 @@ EXPECTED: dict[str, tuple[str | None, dict[str, list[str]]]] = {
     "streaming_to_clickhouse": (
         "*/5 * * * *",
         {
-            **{f"consume_{s}_events": [] for s in STREAMS},
-            "validate_ingestion": sorted(f"consume_{s}_events" for s in STREAMS),
+            **{f"consume_{s}_events": [] for s in CONSUMED},
+            "validate_ingestion": sorted(f"consume_{s}_events" for s in CONSUMED),
         },
     ),
     "replay_dead_letters": (None, {"replay_dead_letters": []}),
+    "erase_user": (None, {"erase_user": []}),
     "build_dwh_layer": (
         "*/15 * * * *",
         {

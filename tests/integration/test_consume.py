@@ -21,7 +21,7 @@ from headwater.adapters.kafka import KafkaLog
 from headwater.app.migrate import migrate, read_migrations
 from headwater.assets import asset
 from headwater.contracts.streams import STREAMS
-from tests.support.events import browser, device, geo, location
+from tests.support.events import browser, device, geo, interaction, location
 from tests.support.front import Front
 from tests.support.kafka import Broker
 from tests.support.shell import Shell
@@ -30,7 +30,9 @@ from tests.support.topics import fresh_topics
 pytestmark = pytest.mark.stack
 
 _DEADLINE_S = 60
-_MAKE: Mapping[str, Callable[..., bytes]] = {"browser": browser, "device": device, "geo": geo, "location": location}
+_MAKE: Mapping[str, Callable[..., bytes]] = {
+    "browser": browser, "device": device, "geo": geo, "location": location, "interaction": interaction,
+}  # fmt: skip
 
 
 class Service:

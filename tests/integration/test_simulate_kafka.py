@@ -16,7 +16,7 @@ from headwater.adapters.kafka import KafkaLog
 from headwater.adapters.topics import KafkaTopics
 from headwater.app.topics import apply_topics
 from headwater.assets import asset
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.contracts.topics import load_topics
 from headwater.core.verdict import Accepted, judge
 from tests.support.kafka import Broker
@@ -28,7 +28,7 @@ _DEADLINE_S = 60
 def test_sends_valid_events_until_it_is_told_to_end(broker: Broker, tmp_path: Path) -> None:
     apply_topics(load_topics(asset("kafka/topics.yaml")), KafkaTopics(broker.bootstrap))
     log = KafkaLog(broker.bootstrap)
-    begins = {stream.topic: _ends(log, stream.topic) for stream in STREAMS.values()}
+    begins = {stream.topic: _ends(log, stream.topic) for stream in FACT_STREAMS.values()}
     environment = {**os.environ, "HEADWATER_KAFKA_BOOTSTRAP": broker.bootstrap, "HEADWATER_HOME": str(tmp_path)}
     command = [str(Path(sys.executable).with_name("headwater")), "simulate", "--rate", "50"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -45,7 +45,7 @@ def test_sends_valid_events_until_it_is_told_to_end(broker: Broker, tmp_path: Pa
                 process.kill()
     assert process.returncode == 0
     sent = int(report.split()[0].replace(",", ""))
-    for stream in STREAMS.values():
+    for stream in FACT_STREAMS.values():
         received = 0
         for partition, end in _ends(log, stream.topic).items():
             batch = log.read_range(stream.topic, partition, begins[stream.topic][partition], end)

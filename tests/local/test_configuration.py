@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +14,8 @@ import yaml
 from supervisor.options import ServerOptions
 
 from headwater.assets import asset, project_root
-from headwater.local import airflow, kafka
+from headwater.errors import FixSettings
+from headwater.local import airflow, kafka, superset
 from headwater.local.credentials import Credentials
 from headwater.local.layout import Layout, Ports
 from headwater.local.parts import DATABASE_STEP, base_environment, platform
@@ -36,7 +39,7 @@ def secrets(layout: Layout) -> Credentials:
     return Credentials.of(layout)
 
 
-PORTS = Ports(airflow=18080, clickhouse=18123, kafka=19092, kafka_controller=19093, s3=19000, consumer=19108)
+PORTS = Ports(airflow=18080, clickhouse=18123, kafka=19092, kafka_controller=19093, s3=19000, consumer=19108, superset=18088)
 
 
 def test_kafka_listens_on_loopback_only_and_keeps_its_own_time(tmp_path: Path) -> None:
@@ -88,6 +91,54 @@ def test_a_consumer_is_part_of_the_stack_only_where_it_is_asked_for(layout: Layo
     assert part.job.command[3:] == ("consume", "--wait", "--metrics-port", "19108")
     assert part.ports == {"consumer": 19108}
     assert not part.healthy(), "Nothing answers at that port."
+
+
+def test_superset_is_part_of_the_stack_only_where_it_is_asked_for(
+    layout: Layout, secrets: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "superset" not in {part.name for part in platform(layout, PORTS, secrets).parts}
+    monkeypatch.setattr(superset, "version", lambda: "6.1.0")
+    plan = platform(layout, PORTS, secrets, with_superset=True)
+    (part,) = [each for each in plan.parts if each.name == "superset"]
+    assert "127.0.0.1:18088" in part.job.command
+    assert part.ports == {"superset": 18088}
+    assert not part.healthy(), "Nothing answers at that port."
+    steps = {step.name: step for step in plan.steps}
+    assert steps["superset-db"].needs == ("postgres",)
+    assert "superset" in steps["dashboards"].needs
+    # The server never learns the passwords of its users.
+    assert secrets.superset_password not in part.job.environment.values()
+    assert secrets.superset_password in steps["superset-db"].job.environment.values()
+    assert secrets.clickhouse_writer not in json.dumps(dict(part.job.environment))
+
+
+def test_a_new_superset_or_password_prepares_its_database_again(
+    secrets: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(superset, "version", lambda: "6.1.0")
+    stamp = superset.stamp(secrets)
+    assert superset.stamp(secrets) == stamp
+    assert superset.stamp(dataclasses.replace(secrets, superset_password="x")) != stamp
+    monkeypatch.setattr(superset, "version", lambda: "6.1.1")
+    assert superset.stamp(secrets) != stamp
+
+
+def test_superset_runs_where_it_is_set_up_unless_the_settings_say_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(superset, "environment_folder", lambda: tmp_path)
+    assert not superset.wanted(Settings(home=tmp_path))
+    with pytest.raises(FixSettings, match="make setup-superset"):
+        superset.version()
+    (tmp_path / ".done").touch()
+    assert superset.wanted(Settings(home=tmp_path))
+    assert not superset.wanted(Settings(home=tmp_path, superset=False))
+
+
+def test_visitors_are_part_of_the_stack_only_where_they_are_asked_for(layout: Layout, secrets: Credentials) -> None:
+    assert "visitors" not in {part.name for part in platform(layout, PORTS, secrets).parts}
+    (part,) = [each for each in platform(layout, PORTS, secrets, visitors=True).parts if each.name == "visitors"]
+    assert part.job.command[3:5] == ("simulate", "--wait")
 
 
 def test_airflow_knows_every_option_that_is_set(layout: Layout, secrets: Credentials) -> None:

@@ -99,8 +99,19 @@ def test_up_takes_the_consumer_from_the_option_else_from_the_settings(
 
 
 @pytest.mark.usefixtures("logs")
-def test_env_prints_what_other_programs_need(command: Callable[..., Any]) -> None:
+def test_env_prints_what_other_programs_need(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWATER_SUPERSET", "0")
     lines = dict(line.split("=", 1) for line in command("env").stdout.splitlines())
+    monkeypatch.setenv("HEADWATER_SUPERSET", "1")
+    more = dict(line.split("=", 1) for line in command("env").stdout.splitlines())
+    assert set(more) - set(lines) == {
+        "HEADWATER_SUPERSET_URL",
+        "HEADWATER_SUPERSET_USER",
+        "HEADWATER_SUPERSET_PASSWORD",
+        "HEADWATER_SUPERSET_ANALYST_USER",
+        "HEADWATER_SUPERSET_ANALYST_PASSWORD",
+    }
+    assert all(more.values())
     assert set(lines) == {
         "HEADWATER_CLICKHOUSE_URL",
         "HEADWATER_CLICKHOUSE_WRITER_URL",
@@ -109,6 +120,8 @@ def test_env_prints_what_other_programs_need(command: Callable[..., Any]) -> Non
         "HEADWATER_AIRFLOW_URL",
         "HEADWATER_AIRFLOW_USER",
         "HEADWATER_AIRFLOW_PASSWORD",
+        "HEADWATER_COLLECTOR_URL",
+        "HEADWATER_COLLECTOR_WRITE_KEY",
         "HEADWATER_S3_ENDPOINT",
         "HEADWATER_S3_ACCESS_KEY",
         "HEADWATER_S3_SECRET_KEY",

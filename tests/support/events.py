@@ -60,6 +60,17 @@ def location(event: str, path: str = "/home", **changes: Any) -> bytes:
     )  # fmt: skip
 
 
+def interaction(event: str, click: str = "c1", at: str = "2026-05-01 10:00:00", **changes: Any) -> bytes:
+    """What was done on the page."""
+    return _raw(
+        {
+            "event_id": an_id(event), "click_id": an_id(click), "event_type": "click", "event_title": "Buy",
+            "element_id": "buy", "x": 10.5, "y": 20, "payload": "", "event_timestamp": at, "page_url_path": "/cart",
+        },
+        changes,
+    )  # fmt: skip
+
+
 def _raw(event: dict[str, Any], changes: dict[str, Any]) -> bytes:
     merged = {**event, **changes}
     return json.dumps({k: v for k, v in merged.items() if v is not ...}).encode()

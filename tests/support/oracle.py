@@ -14,7 +14,7 @@ from uuid import UUID
 import duckdb
 import pyarrow as pa
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.verdict import Accepted, Rejected, judge
 
 Facts = list[dict[str, Any]]
@@ -93,10 +93,10 @@ def read_folder(folder: Path, now: datetime | None = None) -> Oracle:
 def read_folders(folders: Iterable[tuple[Path, timedelta]], now: datetime | None = None) -> Oracle:
     """The same over several folders that were loaded one after the other, each moved in time."""
     now = now or datetime.now(UTC)
-    accepted: dict[str, Facts] = {name: [] for name in STREAMS}
-    rejected: dict[str, dict[tuple[str, str], int]] = {name: {} for name in STREAMS}
+    accepted: dict[str, Facts] = {name: [] for name in FACT_STREAMS}
+    rejected: dict[str, dict[tuple[str, str], int]] = {name: {} for name in FACT_STREAMS}
     for folder, shift in folders:
-        for name, stream in STREAMS.items():
+        for name, stream in FACT_STREAMS.items():
             for raw in (folder / stream.file_name).read_bytes().splitlines():
                 if not raw.strip():
                     continue

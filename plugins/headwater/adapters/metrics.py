@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,9 +20,10 @@ _Labels = tuple[str, ...]
 
 
 class Metrics:
-    """The values of the metrics of the contract; safe to use from any thread."""
+    """The values of the metrics of a closed list, by default the consumer's; safe to use from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Sequence[Metric] = METRICS) -> None:
+        self._metrics = tuple(metrics)
         self._lock = threading.Lock()
         self._values: dict[tuple[Metric, _Labels], float] = {}
         # Per histogram: observations per bucket (the last is without bound) and their sum.
@@ -50,7 +51,7 @@ class Metrics:
     def render(self) -> str:
         """All metrics in Prometheus' text format; those without a value yet are named too."""
         with self._lock:
-            lines = [line for metric in METRICS for line in self._lines(metric)]
+            lines = [line for metric in self._metrics for line in self._lines(metric)]
         return "\n".join(lines) + "\n"
 
     def _lines(self, metric: Metric) -> Iterator[str]:
@@ -83,6 +84,8 @@ def _ordered(metric: Metric, labels: dict[str, str]) -> _Labels:
 
 def _shown(metric: Metric, values: _Labels, **more: str) -> str:
     pairs = [*zip(metric.labels, values, strict=True), *more.items()]
+    if not pairs:
+        return ""
     return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs) + "}"
 
 

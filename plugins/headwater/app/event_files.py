@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 import zstandard
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.errors import FixSettings
 
 SUFFIXES = ("", ".gz", ".zst")
@@ -26,13 +26,13 @@ def find_files(folder: Path) -> dict[str, Path]:
     Raises `FixSettings` naming what is missing.
     """
     found = {}
-    for stream in STREAMS.values():
+    for stream in FACT_STREAMS.values():
         candidates = [folder / f"{stream.file_name}{suffix}" for suffix in SUFFIXES]
         path = next((p for p in candidates if p.is_file()), None)
         if path is None:
             raise FixSettings(
                 f"{folder} has no {stream.file_name} (nor .gz, .zst). A folder of events holds "
-                f"{', '.join(s.file_name for s in STREAMS.values())}: set HEADWATER_SAMPLES_DIR to such a folder."
+                f"{', '.join(s.file_name for s in FACT_STREAMS.values())}: set HEADWATER_SAMPLES_DIR to such a folder."
             )
         found[stream.name] = path
     return found

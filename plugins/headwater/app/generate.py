@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.generator.blocks import Spec, generate
 
 
@@ -25,7 +25,7 @@ def write_files(spec: Spec, folder: Path, tell: Callable[[int], None] = lambda _
     Memory is bounded whatever the number of events; `tell` gets the number of events written so far.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    targets = {name: folder / stream.file_name for name, stream in STREAMS.items()}
+    targets = {name: folder / stream.file_name for name, stream in FACT_STREAMS.items()}
     parts = {name: target.with_suffix(".part") for name, target in targets.items()}
     written = 0
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.generator.live import live_events
 from headwater.ports import Clock, EventLog
 
@@ -38,7 +38,7 @@ def simulate(
     `wait` pauses for a number of seconds and returns true when the sending shall stop. Everything sent is
     acknowledged when this returns. Raises `FixSettings` when a topic is missing, `Retry` when a message was refused.
     """
-    for stream in STREAMS.values():
+    for stream in FACT_STREAMS.values():
         log.epoch(stream.topic)
     planned = live_events(rate, seed)
     upcoming = chain([next(planned)], planned)  # the first one takes time to find

@@ -1,4 +1,4 @@
-"""The events of the four streams: the one definition from which everything else is derived."""
+"""The events of the streams: the one definition from which everything else is derived."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from headwater.contracts.types import (
     Label,
     Latitude,
     Longitude,
+    OptionalTime,
     PersonalId,
     PersonalText,
+    Pixels,
     Text,
 )
 
@@ -100,3 +102,28 @@ class LocationEvent(Event):
     utm_source: Label = Field("", description="Campaign source.", examples=["google"])
     utm_content: Label = Field("", description="Campaign content.", examples=["ad_1"])
     utm_campaign: Label = Field("", description="Campaign name.", examples=["spring_sale"])
+
+
+class InteractionEvent(Event):
+    """What a visitor did on a page and where: sent by the HTTP collector with the four parts of the same event."""
+
+    event_id: EventId = Field(
+        description="The event it belongs to; unique.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a001"]
+    )
+    click_id: EventId = Field(
+        description="Links to the device and geo part.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a002"]
+    )
+    event_type: Label = Field(description="What was done: `click` and others; an open set.", examples=["click"])
+    event_title: Text = Field("", description="Text of the element or title of the page.", examples=["Add to cart"])
+    element_id: Label = Field("", description="Id of the element within its page.", examples=["add-to-cart"])
+    x: Pixels = Field(None, description="CSS pixels from the left edge of the page.", examples=["412.5"])
+    y: Pixels = Field(None, description="CSS pixels from the top of the page.", examples=["1080"])
+    payload: Text = Field(
+        "", description="The whole payload of the event as JSON text.", examples=['{"event_title":"Add to cart"}']
+    )
+    event_timestamp: OptionalTime = Field(
+        None,
+        description="When it happened; where it is absent, Kafka's time counts.",
+        examples=["2026-01-31 23:59:59.123456"],
+    )
+    page_url_path: Text = Field("", description="Path of the page it happened on.", examples=["/product_a"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from headwater.contracts.events import BrowserEvent, DeviceEvent, Event, GeoEvent, LocationEvent
+from headwater.contracts.events import BrowserEvent, DeviceEvent, Event, GeoEvent, InteractionEvent, LocationEvent
 from headwater.contracts.types import Column
 
 MAX_MESSAGE_BYTES = 1_000_000
@@ -68,7 +68,8 @@ def _column(metadata: list[Any]) -> Column:
     return next(item for item in metadata if isinstance(item, Column))
 
 
-STREAMS: Mapping[str, Stream] = {
+# What `fact_events` is made of; files and samples hold these.
+FACT_STREAMS: Mapping[str, Stream] = {
     stream.name: stream
     for stream in (
         Stream("browser", BrowserEvent, key_field="click_id"),
@@ -77,3 +78,5 @@ STREAMS: Mapping[str, Stream] = {
         Stream("location", LocationEvent, key_field="event_id"),
     )
 }
+INTERACTION = Stream("interaction", InteractionEvent, key_field="click_id")
+STREAMS: Mapping[str, Stream] = {**FACT_STREAMS, INTERACTION.name: INTERACTION}

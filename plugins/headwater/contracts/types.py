@@ -117,6 +117,7 @@ def _number(lowest: float, highest: float) -> Any:
 
 EventId = Annotated[UUID, Column(Kind.UUID, "UUID"), BeforeValidator(_uuid)]
 EventTime = Annotated[datetime, Column(Kind.TIME, "DateTime64(6, 'UTC')"), BeforeValidator(_time)]
+OptionalTime = Annotated[datetime | None, Column(Kind.TIME, "Nullable(DateTime64(6, 'UTC'))"), BeforeValidator(_time)]
 Text = Annotated[str, Column(Kind.TEXT, "String"), BeforeValidator(_text)]
 Label = Annotated[str, Column(Kind.TEXT, "LowCardinality(String)"), BeforeValidator(_text)]
 PersonalText = Annotated[str, Column(Kind.TEXT, "String", personal=True), BeforeValidator(_text)]
@@ -129,4 +130,9 @@ Longitude = Annotated[
     float | None,
     Column(Kind.NUMBER, "Nullable(Float64)", lowest=-180, highest=180),
     BeforeValidator(_number(-180, 180)),
+]
+Pixels = Annotated[
+    float | None,
+    Column(Kind.NUMBER, "Nullable(Float64)", lowest=-1_000_000, highest=1_000_000),
+    BeforeValidator(_number(-1_000_000, 1_000_000)),
 ]

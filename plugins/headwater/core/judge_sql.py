@@ -154,7 +154,7 @@ def _usual_field(field: Field) -> list[str]:
             return [f"{x} != ''"]
         case Kind.TIME:
             parsed = f"{field.name}_at"
-            return [
+            tests = [
                 f"length({x}) BETWEEN 19 AND 26",
                 f"length({x}) != 20",
                 f"startsWith(toString({parsed}), {x})",
@@ -162,6 +162,7 @@ def _usual_field(field: Field) -> list[str]:
                 f"{parsed} < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')",
                 f"{parsed} <= kafka_time + INTERVAL 1 DAY",
             ]
+            return tests if field.required else [f"(isNull({x}) OR ({' AND '.join(tests)}))"]
         case Kind.NUMBER:
             lowest, highest = field.column.lowest, field.column.highest
             in_range = f"toFloat64OrZero({x}) BETWEEN {lowest:g} AND {highest:g}"
@@ -178,7 +179,7 @@ def _usual_value(field: Field) -> str:
         case Kind.FLAG:
             return x
         case Kind.TIME:
-            return f"assumeNotNull({field.name}_at)"
+            return f"assumeNotNull({field.name}_at)" if field.required else f"{field.name}_at"
         case Kind.NUMBER:
             return f"toFloat64OrNull({x})"
     return f"assumeNotNull({x})"
@@ -193,6 +194,8 @@ def _value(field: Field, given: str) -> str:
             return f"toUUIDOrNull(trimBoth({given}, '\"'))"
         case Kind.FLAG:
             return f"multiIf({given} = 'true', true, {given} = 'false', false, NULL)"
+        case Kind.TIME if not field.required:
+            return f"{field.name}_moment"
         case Kind.TIME:
             return f"ifNull({field.name}_moment, toDateTime64(0, 6, 'UTC'))"
         case Kind.TEXT:

@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from headwater.entrypoints.commands import consume, demo, events, load, pipeline, query, rebuild, replay, run, stack
+from headwater.entrypoints.commands import (
+    consume,
+    dashboards,
+    demo,
+    erase,
+    events,
+    load,
+    pipeline,
+    query,
+    rebuild,
+    replay,
+    run,
+    stack,
+    trace,
+    write_key,
+)
 from headwater.errors import HeadwaterError
 
 app = typer.Typer(
@@ -19,7 +34,23 @@ app = typer.Typer(
     "Start with `headwater demo`. It starts the platform, runs the pipeline and says where to look.",
 )
 
-for module in (demo, stack, run, pipeline, rebuild, load, consume, replay, query, events):
+MODULES = (
+    demo,
+    stack,
+    run,
+    dashboards,
+    pipeline,
+    rebuild,
+    erase,
+    load,
+    consume,
+    replay,
+    query,
+    trace,
+    events,
+    write_key,
+)
+for module in MODULES:
     module.register(app)
 
 

@@ -239,6 +239,16 @@ def clear_staging_old_data() -> int:
 
 
 @step
+def erase_user() -> dict[str, int]:
+    """Remove everything of one person, or count it."""
+    params = _params()
+    named = {name: [params[name]] if params.get(name) else [] for name in ("user", "email")}
+    found = _platform().erase(named["user"], named["email"], dry_run=bool(params.get("dry_run", True)))
+    _table("place", "rows", rows=list(found.rows.items()) or [("(nothing of this person is stored)", 0)])
+    return dict(found.rows)
+
+
+@step
 def run_check(kind: str) -> int:
     """Run the quality checks of one kind."""
     return _check([CheckKind(kind)])

@@ -16,6 +16,8 @@ from headwater.local.layout import Layout, Ports, private_file
 from headwater.settings import Settings
 
 AIRFLOW_USER = "admin"
+SUPERSET_ADMIN = "admin"
+SUPERSET_ANALYST = "analyst"
 BUCKET = "events"
 
 
@@ -28,6 +30,13 @@ KEPT_SETTINGS = (
     "kafka_controller_port",
     "s3_port",
     "consumer_port",
+    "superset_port",
+    "collector_port",
+    "collector_origins",
+    "collector_geoip_file",
+    "collector_addresses",
+    "superset",
+    "visitors",
     "consumer",
     "dags_dir",
     "samples_dir",
@@ -41,6 +50,13 @@ _ADDRESSES = (
     "airflow_url",
     "airflow_user",
     "airflow_password",
+    "superset_url",
+    "superset_user",
+    "superset_password",
+    "superset_analyst_user",
+    "superset_analyst_password",
+    "collector_url",
+    "collector_write_key",
     "s3_endpoint",
     "s3_access_key",
     "s3_secret_key",
@@ -69,6 +85,10 @@ class Credentials:
     airflow_jwt_key: str
     s3_access_key: str
     s3_secret_key: str
+    superset_password: str
+    superset_analyst_password: str
+    superset_secret_key: str
+    collector_write_key: str
 
     @classmethod
     def of(cls, layout: Layout) -> Self:
@@ -96,8 +116,15 @@ class Credentials:
         """HTTP address of ClickHouse with the login of `user`."""
         return f"http://{user}:{self.clickhouse_users()[user]}@127.0.0.1:{ports.clickhouse}/"
 
-    def addresses(self, ports: Ports) -> dict[str, str]:
+    def addresses(self, ports: Ports, *, superset: bool = False) -> dict[str, str]:
         """The lines of `stack.env`: what other programs need to use the stack."""
+        dashboards = {
+            "HEADWATER_SUPERSET_URL": f"http://127.0.0.1:{ports.superset}",
+            "HEADWATER_SUPERSET_USER": SUPERSET_ADMIN,
+            "HEADWATER_SUPERSET_PASSWORD": self.superset_password,
+            "HEADWATER_SUPERSET_ANALYST_USER": SUPERSET_ANALYST,
+            "HEADWATER_SUPERSET_ANALYST_PASSWORD": self.superset_analyst_password,
+        }
         return {
             "HEADWATER_CLICKHOUSE_URL": self.clickhouse_url("owner", ports),
             "HEADWATER_CLICKHOUSE_WRITER_URL": self.clickhouse_url("writer", ports),
@@ -106,6 +133,9 @@ class Credentials:
             "HEADWATER_AIRFLOW_URL": f"http://127.0.0.1:{ports.airflow}",
             "HEADWATER_AIRFLOW_USER": AIRFLOW_USER,
             "HEADWATER_AIRFLOW_PASSWORD": self.airflow_password,
+            **(dashboards if superset else {}),
+            "HEADWATER_COLLECTOR_URL": f"http://127.0.0.1:{ports.collector}",
+            "HEADWATER_COLLECTOR_WRITE_KEY": self.collector_write_key,
             "HEADWATER_S3_ENDPOINT": f"http://127.0.0.1:{ports.s3}",
             "HEADWATER_S3_ACCESS_KEY": self.s3_access_key,
             "HEADWATER_S3_SECRET_KEY": self.s3_secret_key,
@@ -118,7 +148,8 @@ def write_stack_env(layout: Layout, addresses: Mapping[str, str], settings: Sett
     lines = [f"{name}={value}" for name, value in addresses.items()]
     for name in KEPT_SETTINGS:
         value = getattr(settings, name)
-        if value not in (None, 0):
+        # Superset is there by default, so that "without" has to be remembered too.
+        if value not in (None, 0) or (name == "superset" and value is False):
             text = value.resolve() if isinstance(value, Path) else value
             lines.append(f"HEADWATER_{name.upper()}={shlex.quote(str(text))}")
     private_file(layout.stack_env, "\n".join(lines) + "\n")

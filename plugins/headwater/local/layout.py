@@ -29,6 +29,8 @@ class Ports:
     kafka_controller: int
     s3: int
     consumer: int = 9108
+    superset: int = 8088
+    collector: int = 8090
 
     @classmethod
     def of(cls, settings: Settings) -> Ports:
@@ -41,6 +43,8 @@ class Ports:
             kafka_controller=settings.kafka_controller_port or 9093 + offset,
             s3=settings.s3_port or 9000 + offset,
             consumer=settings.consumer_port or 9108 + offset,
+            superset=settings.superset_port or 8088 + offset,
+            collector=settings.collector_port or 8090 + offset,
         )
 
 
@@ -107,7 +111,7 @@ class Layout:
         for folder in (self.run, self.logs, self.secrets, self.postgres_data.parent):
             folder.mkdir(mode=_PRIVATE, exist_ok=True)
             folder.chmod(_PRIVATE)
-        for name in ("airflow", "clickhouse", "kafka", "s3"):
+        for name in ("airflow", "clickhouse", "kafka", "s3", "superset"):
             (self.home / name).mkdir(mode=_PRIVATE, exist_ok=True)
 
     def make_runtime(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from headwater.local import airflow, kafka, objects, postgres
+from headwater.local import airflow, collector, kafka, objects, postgres, superset
 from headwater.local.credentials import BUCKET, STACK_VARIABLES, Credentials, clickhouse_file
 from headwater.local.guard import PART_VARIABLE, STACK_VARIABLE, Job
 from headwater.local.jars import class_path, missing
@@ -19,7 +19,10 @@ from headwater.local.layout import Layout, Ports
 
 DATABASE_STEP = "airflow-db"
 CONSUMER = "consumer"
-_FOREIGN = ("AIRFLOW", "PYTHON", "SUPERVISOR", "KAFKA", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+VISITORS = "visitors"
+# Events per second: 180 an hour, as many as a busy hour of the bundled samples has.
+_VISITORS_RATE = 0.05
+_FOREIGN = ("AIRFLOW", "PYTHON", "SUPERVISOR", "SUPERSET", "KAFKA", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 
 
 def _nothing() -> None:
@@ -67,8 +70,16 @@ class Plan:
     steps: tuple[Step, ...] = ()
 
 
-def platform(layout: Layout, ports: Ports, secrets: Credentials, *, consumer: bool = False) -> Plan:
-    """The whole platform, with a consumer that runs on where it is asked for."""
+def platform(
+    layout: Layout,
+    ports: Ports,
+    secrets: Credentials,
+    *,
+    consumer: bool = False,
+    with_superset: bool = False,
+    visitors: bool = False,
+) -> Plan:
+    """The whole platform; with Superset, a consumer that runs on and imaginary visitors where they are asked for."""
     variables = airflow.environment(layout, ports, secrets)
     step = Step(
         DATABASE_STEP,
@@ -80,7 +91,18 @@ def platform(layout: Layout, ports: Ports, secrets: Credentials, *, consumer: bo
         prepare=lambda: postgres.create_database(layout.runtime, airflow.DATABASE),
     )
     consumers = (_consumer(layout, ports),) if consumer else ()
-    return Plan((*_servers(layout, ports, secrets), *consumers, *_airflow(layout, ports, variables)), (step,))
+    visits = (_visitors(layout),) if visitors else ()
+    dashboards = _superset(layout, ports, secrets) if with_superset else Plan(())
+    return Plan(
+        (
+            *_servers(layout, ports, secrets),
+            *consumers,
+            *_airflow(layout, ports, variables),
+            *dashboards.parts,
+            *visits,
+        ),
+        (step, *dashboards.steps),
+    )
 
 
 def _servers(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, ...]:
@@ -110,6 +132,14 @@ def _servers(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, 
             job(layout, "s3", objects.command(ports.s3, BUCKET), grace_s=5),
             healthy=lambda: objects.answers(ports.s3, BUCKET),
             ports={"s3": ports.s3},
+        ),
+        Part(
+            collector.PART,
+            job(layout, collector.PART, collector.command(ports.collector)),
+            healthy=lambda: collector.answers(ports.collector),
+            needs=("kafka",),
+            ports={collector.PART: ports.collector},
+            prepare=lambda: collector.let_in(layout, secrets.collector_write_key),
         ),
     )
 
@@ -158,16 +188,64 @@ def _airflow(layout: Layout, ports: Ports, variables: Mapping[str, str]) -> tupl
     )
 
 
+def _superset(layout: Layout, ports: Ports, secrets: Credentials) -> Plan:
+    """The dashboards' server, and what has to be in its database before it starts."""
+    variables = superset.variables(layout, ports, secrets)
+    step = Step(
+        superset.DATABASE_STEP,
+        job(
+            layout,
+            superset.DATABASE_STEP,
+            superset.prepare_command(),
+            variables={**variables, **superset.preparing(secrets)},
+        ),
+        stamp=layout.postgres_data.with_name("superset-db.version"),
+        version=superset.stamp(secrets),
+        needs=("postgres",),
+        prepare=lambda: superset.create_database(layout),
+    )
+    server = Part(
+        superset.PART,
+        job(layout, superset.PART, superset.serve_command(ports), variables=variables),
+        healthy=lambda: superset.answers(ports),
+        needs=(superset.DATABASE_STEP,),
+        ports={superset.PART: ports.superset},
+    )
+    push = Step(
+        superset.DASHBOARDS_STEP,
+        job(layout, superset.DASHBOARDS_STEP, _own("dashboards", "push")),
+        stamp=layout.postgres_data.with_name("dashboards.version"),
+        version=superset.dashboards_stamp(),
+        needs=(superset.PART, "clickhouse"),
+    )
+    return Plan((server,), (step, push))
+
+
 def _consumer(layout: Layout, ports: Ports) -> Part:
     """`headwater consume`: it works when it answers; until schema and topics are made it waits for them."""
     words = ("consume", "--wait", "--metrics-port", str(ports.consumer))
     return Part(
         CONSUMER,
-        job(layout, CONSUMER, (sys.executable, "-m", "headwater.entrypoints.cli", *words)),
+        job(layout, CONSUMER, _own(*words)),
         healthy=lambda: _tells_metrics(ports),
         needs=("kafka", "clickhouse"),
         ports={CONSUMER: ports.consumer},
     )
+
+
+def _visitors(layout: Layout) -> Part:
+    """`headwater simulate`: a few imaginary visits, so that the last day is never empty."""
+    return Part(
+        VISITORS,
+        job(layout, VISITORS, _own("simulate", "--wait", "--rate", str(_VISITORS_RATE)), grace_s=5),
+        healthy=lambda: True,
+        needs=("kafka",),
+    )
+
+
+def _own(*words: str) -> tuple[str, ...]:
+    """The command `headwater` in the environment that runs this one."""
+    return (sys.executable, "-m", "headwater.entrypoints.cli", *words)
 
 
 def job(

@@ -9,7 +9,16 @@ import psutil
 
 from headwater.errors import FixSettings
 
-_BASES = {"airflow": 8080, "clickhouse": 8123, "kafka": 9092, "kafka_controller": 9093, "s3": 9000, "consumer": 9108}
+_BASES = {
+    "airflow": 8080,
+    "clickhouse": 8123,
+    "kafka": 9092,
+    "kafka_controller": 9093,
+    "s3": 9000,
+    "consumer": 9108,
+    "superset": 8088,
+    "collector": 8090,
+}
 
 
 def require_free(ports: Mapping[str, int]) -> None:

@@ -8,6 +8,7 @@ enter, so that no mode changes anywhere.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import importlib.util
 import os
@@ -63,12 +64,14 @@ def answers(sockets: Path, database: str = USER) -> bool:
     return True
 
 
-def create_database(sockets: Path, name: str) -> None:
-    """Create the database unless it exists."""
-    try:
-        _execute(sockets, USER, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    except errors.DuplicateDatabase:
-        return
+def create_database(sockets: Path, name: str, owner: str = USER) -> None:
+    """Create the database and the role that owns it, unless they exist."""
+    if owner != USER:
+        with contextlib.suppress(errors.DuplicateObject):
+            _execute(sockets, USER, sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(owner)))
+    with contextlib.suppress(errors.DuplicateDatabase):
+        words = sql.SQL("CREATE DATABASE {} OWNER {}")
+        _execute(sockets, USER, words.format(sql.Identifier(name), sql.Identifier(owner)))
 
 
 def _execute(sockets: Path, database: str, statement: sql.Composable) -> None:

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from headwater.errors import FixSettings
+from headwater.local import collector, superset
 from headwater.local.credentials import Credentials, write_stack_env
 from headwater.local.layout import Layout, Ports, private_file
-from headwater.local.parts import CONSUMER, Part, Plan, Step, platform
+from headwater.local.parts import CONSUMER, VISITORS, Part, Plan, Step, platform
 from headwater.local.ports import require_free
 from headwater.local.processes import sweep
 from headwater.local.start import Progress, Started, Starter
@@ -25,7 +26,19 @@ from headwater.settings import Settings, load_settings
 
 _STOP_S = 60.0
 # What a home may hold that is ours; `clean` removes these and nothing else.
-_STATE = ("run", "logs", "secrets", "kafka", "clickhouse", "postgres", "airflow", "s3", "cache", "stack.env")
+_STATE = (
+    "run",
+    "logs",
+    "secrets",
+    "kafka",
+    "clickhouse",
+    "postgres",
+    "airflow",
+    "superset",
+    "s3",
+    "cache",
+    "stack.env",
+)
 
 
 def _silent(_progress: Progress) -> None:
@@ -37,19 +50,22 @@ class Stack:
 
     def __init__(self, settings: Settings, plan: Callable[[Layout, Ports, Credentials], Plan] | None = None) -> None:
         self.settings = settings
-        self._plan = plan or partial(platform, consumer=settings.consumer)
+        self._superset = plan is None and superset.wanted(settings)
+        self._plan = plan or partial(
+            platform, consumer=settings.consumer, with_superset=self._superset, visitors=settings.visitors
+        )
         self.layout = Layout.of(settings)
         self.ports = Ports.of(settings)
         self._supervisor = Supervisor(self.layout)
 
     @classmethod
-    def of(cls, home: Path | None = None, *, consumer: bool | None = None) -> Stack:
+    def of(cls, home: Path | None = None, *, consumer: bool | None = None, visitors: bool | None = None) -> Stack:
         """The stack of `home`, by default the one that the environment names.
 
-        `consumer` says whether it also consumes; None leaves that to the settings.
+        `consumer` says whether it also consumes, `visitors` whether it plays visits; None leaves it to the settings.
         """
-        settings = load_settings(home)
-        return cls(settings if consumer is None else settings.model_copy(update={"consumer": consumer}))
+        chosen = {name: value for name, value in (("consumer", consumer), ("visitors", visitors)) if value is not None}
+        return cls(load_settings(home).model_copy(update=chosen))
 
     def up(self, report: Callable[[Progress], None] = _silent) -> Started:
         """Start what does not run, and return when every part works; running parts are left alone.
@@ -64,7 +80,7 @@ class Stack:
             secrets = Credentials.of(self.layout)
             plan = self._plan(self.layout, self.ports, secrets)
             self._settle(plan)
-            addresses = secrets.addresses(self.ports)
+            addresses = secrets.addresses(self.ports, superset=self._superset)
             write_stack_env(self.layout, addresses, self.settings)
             Starter(self.layout, self._supervisor, plan, report).run()
         return Started(time.monotonic() - began, addresses)
@@ -86,7 +102,7 @@ class Stack:
         """Addresses and credentials for other programs. Raises `FixSettings` when the stack was never started."""
         if not self.layout.stack_env.is_file():
             raise FixSettings(f"There is no stack in {self.layout.home} yet. Start it with `headwater up`.")
-        return Credentials.of(self.layout).addresses(self.ports)
+        return Credentials.of(self.layout).addresses(self.ports, superset=self._superset)
 
     def log_files(self, part: str | None = None) -> list[Path]:
         """Log files of one part, or of all."""
@@ -143,7 +159,9 @@ class Stack:
         began = time.monotonic()
         running = [name for name, program in self._supervisor.programs().items() if program.running]
         # First what uses the others, so that nothing ends in the middle of work that it could finish.
-        users = [name for name in running if name.startswith((CONSUMER, "airflow"))]
+        users = [
+            name for name in running if name.startswith((CONSUMER, VISITORS, collector.PART, "airflow", superset.PART))
+        ]
         for names in (users, [name for name in running if name not in users]):
             if names:
                 self._supervisor.stop_programs(names, _STOP_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headwater.app.generate import write_files
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.generator.blocks import Spec
 
 
@@ -16,7 +16,7 @@ def test_writes_a_complete_file_per_stream_and_tells_how_far_it_is(tmp_path: Pat
     assert told == sorted(told)
     assert told[-1] == 25_000
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == sorted(
-        stream.file_name for stream in STREAMS.values()
+        stream.file_name for stream in FACT_STREAMS.values()
     )
     for path, size in done.sizes_bytes.items():
         content = path.read_bytes()

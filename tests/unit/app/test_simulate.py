@@ -10,7 +10,7 @@ import pytest
 
 from headwater.adapters.memory import FixedClock, MemoryLog
 from headwater.app.simulate import Simulated, simulate
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.contracts.topics import Topic
 from headwater.core.verdict import Accepted, judge
 from headwater.errors import FixSettings
@@ -40,7 +40,7 @@ class Play:
         self.clock = FixedClock(START)
         self.log = CountingLog(self.clock)
         self._stop_at = START + timedelta(seconds=min(stop_after_s, 1e6))
-        for stream in STREAMS.values():
+        for stream in FACT_STREAMS.values():
             self.log.ensure(Topic(name=stream.topic, partitions=3, config={}))
 
     def wait(self, seconds: float) -> bool:
@@ -67,7 +67,7 @@ def test_sends_every_event_to_all_streams_with_its_own_time() -> None:
     assert 0.7 * 1200 < done.events < 1.3 * 1200
     assert done.messages == 4 * done.events
     assert done.elapsed_s == 60
-    for stream in STREAMS.values():
+    for stream in FACT_STREAMS.values():
         messages = play.messages(stream.topic)
         assert len(messages) == done.events
         for value, time_ms in messages:

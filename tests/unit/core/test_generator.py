@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.generator.blocks import DEFAULT_START, Block, Spec, generate
 from headwater.core.generator.live import live_events
 from headwater.core.verdict import Accepted, judge
@@ -31,7 +31,7 @@ SAMPLE_SHA256 = {
 
 @cache
 def _sample(stream: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (SAMPLES / STREAMS[stream].file_name).read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in (SAMPLES / FACT_STREAMS[stream].file_name).read_text("utf-8").splitlines()]
 
 
 def _text(blocks: list[Block], stream: str) -> bytes:
@@ -41,7 +41,7 @@ def _text(blocks: list[Block], stream: str) -> bytes:
 def test_samples_are_the_bytes_of_the_default_seed() -> None:
     blocks = list(generate(Spec(events=5000)))
     for name, expected in SAMPLE_SHA256.items():
-        committed = (SAMPLES / STREAMS[name].file_name).read_bytes()
+        committed = (SAMPLES / FACT_STREAMS[name].file_name).read_bytes()
         assert hashlib.sha256(committed).hexdigest() == expected, f"{name}: the committed sample was changed"
         assert _text(blocks, name) == committed, f"{name}: `headwater generate --out data/samples` writes other bytes"
 
@@ -51,7 +51,7 @@ def test_samples_are_small() -> None:
 
 
 def test_samples_are_valid() -> None:
-    for name, stream in STREAMS.items():
+    for name, stream in FACT_STREAMS.items():
         lines = (SAMPLES / stream.file_name).read_bytes().splitlines()
         verdicts = [judge(stream, line, DEFAULT_START + timedelta(days=4)) for line in lines]
         wrong = [verdict for verdict in verdicts if not isinstance(verdict, Accepted) or verdict.unknown_fields]
@@ -114,7 +114,7 @@ def test_another_seed_gives_other_events() -> None:
 @pytest.mark.parametrize("events", [1, 7, 12_345])
 def test_number_of_events_is_exact(events: int) -> None:
     blocks = list(generate(Spec(events)))
-    for name in STREAMS:
+    for name in FACT_STREAMS:
         assert sum(len(block.lines(name)) for block in blocks) == events
 
 
@@ -159,7 +159,7 @@ def test_live_events_of_a_visit_are_spread_over_time() -> None:
 def test_live_messages_are_valid_and_keyed_by_the_field_of_their_stream() -> None:
     at = datetime(2026, 5, 1, 12, tzinfo=UTC)
     for event in islice(live_events(10, 3), 200):
-        for stream, (topic, key, value) in zip(STREAMS.values(), event.messages(at), strict=True):
+        for stream, (topic, key, value) in zip(FACT_STREAMS.values(), event.messages(at), strict=True):
             verdict = judge(stream, value, at)
             assert topic == stream.topic
             assert isinstance(verdict, Accepted), verdict

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.generator.lines import VisitTexts, event_ids, visit_texts
 from headwater.core.generator.randomness import fraction, hashed
 from headwater.core.generator.visits import visit_lengths, visits
@@ -45,7 +45,7 @@ class LiveEvent:
             "location": self.texts.location(self.event_id, self.page),
         }
         keys = {"click_id": self.texts.click_id, "event_id": self.event_id}
-        for name, stream in STREAMS.items():
+        for name, stream in FACT_STREAMS.items():
             yield stream.topic, keys[stream.key_field].encode(), values[name].encode()
 
 

@@ -46,7 +46,8 @@ def demo() -> None:
         do()
         steps.append(_Step(name, time.monotonic() - began))
 
-    timed("Start the platform", stack.up)
+    # Whoever brings own events does not want imaginary ones among them.
+    timed("Start the platform", lambda: stack.up(visitors=load_settings().samples_dir is None))
     settings = load_settings()
     with Airflow.of(settings) as airflow:
         timed("Wait for the DAGs", lambda: airflow.wait_parsed(_DAGS))
@@ -84,6 +85,7 @@ def _show_addresses(settings: Settings) -> None:
     for line in (
         "",
         "Open",
+        *_dashboards(settings),
         f"  Airflow      {settings.airflow_url}  user {settings.airflow_user}  password {airflow_password}",
         f"  ClickHouse   {address}  user {user} (reads only)  password {password}",
         f"  Kafka        {settings.kafka_bootstrap}",
@@ -95,6 +97,14 @@ def _show_addresses(settings: Settings) -> None:
         "  make down   (the data stays; make clean removes it)",
     ):
         typer.echo(line)
+
+
+def _dashboards(settings: Settings) -> tuple[str, ...]:
+    if settings.superset_analyst_password is None:
+        return ("  Dashboards   are left out: run `make setup-superset`, then `make demo` again",)
+    password = settings.superset_analyst_password.get_secret_value()
+    address = f"{settings.superset_url}/dashboard/list/"
+    return (f"  Dashboards   {address}  user {settings.superset_analyst_user}  password {password}",)
 
 
 def _parts(url: str) -> tuple[str, str, str]:

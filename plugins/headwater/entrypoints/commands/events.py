@@ -17,10 +17,13 @@ from headwater.adapters.clock import SystemClock
 from headwater.adapters.kafka import KafkaLog
 from headwater.app.generate import write_files
 from headwater.app.simulate import simulate as simulate_visits
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.generator.blocks import DEFAULT_DAYS, DEFAULT_START, Spec
 from headwater.core.reference import reference_files
-from headwater.errors import Stop
+from headwater.errors import FixSettings, Retry, Stop
 from headwater.settings import load_settings
+
+_WAIT_S = 2.0
 
 
 def register(app: typer.Typer) -> None:
@@ -59,6 +62,7 @@ def simulate(
     rate: Annotated[float, typer.Option(min=0.01, max=5_000, help="Events per second, each in all four streams.")] = 10,
     duration: Annotated[float | None, typer.Option(min=0, help="Seconds; without it until Ctrl-C.")] = None,
     seed: Annotated[int | None, typer.Option(help="Repeat the visitors of an earlier run.", show_default="new")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the topics instead of failing without them.")] = False,
 ) -> None:
     """Send live visits to Kafka: events that happen now, in the pace of people.
 
@@ -73,10 +77,13 @@ def simulate(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    log = KafkaLog(load_settings().kafka_bootstrap)
+    if wait and not _topics_there(log, stop):
+        return
     errors.print(f"Visitors of seed {chosen} at {rate:g} events/s; Ctrl-C ends.")
     with errors.status("0 events") as status:
         done = simulate_visits(
-            KafkaLog(load_settings().kafka_bootstrap),
+            log,
             SystemClock(),
             stop.wait,
             rate,
@@ -87,6 +94,19 @@ def simulate(
     sys.stdout.write(
         f"{done.events:,} events ({done.messages:,} messages) of {done.visits:,} visits in {done.elapsed_s:.1f} s\n"
     )
+
+
+def _topics_there(log: KafkaLog, stop: threading.Event) -> bool:
+    """Wait until every topic is there; False when the wait was ended."""
+    while not stop.is_set():
+        try:
+            for stream in FACT_STREAMS.values():
+                log.epoch(stream.topic)
+        except (FixSettings, Retry):
+            stop.wait(_WAIT_S)
+        else:
+            return True
+    return False
 
 
 def reference(

@@ -8,10 +8,12 @@ import typer
 
 from headwater.app.build import BuildLimits
 from headwater.app.check import demand
+from headwater.app.keep_building import Rhythm
 from headwater.app.schema import snapshot
 from headwater.bootstrap import Platform
 from headwater.contracts.streams import STREAMS
 from headwater.core.checks import CheckKind
+from headwater.entrypoints.commands.build_on import build_on, seconds_of
 from headwater.entrypoints.commands.output import AsJson, console, progress, show_json, show_table
 from headwater.errors import Stop
 
@@ -46,9 +48,23 @@ def build(
     grace_minutes: Annotated[
         float, typer.Option(min=0, help="How long an event waits for its parts before it is built without them.")
     ] = 15,
+    every: Annotated[
+        str | None, typer.Option(help="Build again and again at this interval, such as 30s or 2m, until SIGTERM.")
+    ] = None,
+    dimensions_every: Annotated[
+        str, typer.Option(help="With --every: how often dim_users and dim_geo are written anew.")
+    ] = "5m",
 ) -> None:
-    """Build facts and aggregates from what is staged. Repeating it, or running two at once, changes nothing."""
+    """Build facts and aggregates from what is staged. Repeating it, or running two at once, changes nothing.
+
+    With `--every` it runs on beside everything else; logs go to stderr, as one JSON object per line when that is no
+    terminal.
+    """
     platform = Platform()
+    if every is not None:
+        rhythm = Rhythm(seconds_of(every), seconds_of(dimensions_every))
+        build_on(platform, BuildLimits(grace_s=int(grace_minutes * 60)), rhythm)
+        return
     with progress.status("Building …") as status:
         built = platform.build(
             BuildLimits(grace_s=int(grace_minutes * 60)),
@@ -104,7 +120,7 @@ def verify() -> None:
     for row in platform.accounts():
         console.print(
             f"{'ok   ' if row['balances'] else 'FAIL '} {row['account']}: {row['came']:,} = {row['facts']:,} facts + "
-            f"{row['waiting']:,} waiting + {row['quarantined']:,} in quarantine"
+            f"{row['waiting']:,} waiting + {row['quarantined']:,} in quarantine + {row['erased']:,} erased"
         )
         if not row["balances"]:
             unbalanced.append(row["account"])

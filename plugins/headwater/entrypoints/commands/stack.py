@@ -45,6 +45,14 @@ def up(
             show_default="HEADWATER_CONSUMER, else without",
         ),
     ] = None,
+    visitors: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-visitors/--without-visitors",
+            help="Also play a few imaginary visits, so that the last day is never empty. The stack remembers it.",
+            show_default="HEADWATER_VISITORS, else without",
+        ),
+    ] = None,
 ) -> None:
     """Start the whole platform and wait until every part works.
 
@@ -54,8 +62,10 @@ def up(
     """
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     with _Progress(errors) as progress:
-        started = Stack.of(consumer=consumer).up(progress.report)
+        started = Stack.of(consumer=consumer, visitors=visitors).up(progress.report)
     errors.print(f"The stack works ({started.elapsed_s:.1f} s). Airflow: {started.addresses['HEADWATER_AIRFLOW_URL']}")
+    if dashboards := started.addresses.get("HEADWATER_SUPERSET_URL"):
+        errors.print(f"Dashboards: {dashboards}/dashboard/list/")
     errors.print("`headwater env` prints addresses and logins, `headwater status` how each part is.")
 
 

@@ -1,0 +1,138 @@
+"""Messages of the streams that one web event becomes; what repeats within a visit is written once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import NamedTuple
+
+from pydantic_core import to_json
+
+from headwater.contracts.rejects import RejectReason
+from headwater.contracts.web_events import MAX_EVENT_BYTES, Visit, WebEvent, WebReject
+from headwater.core.user_agents import read_agent
+from headwater.core.web_events import demand_url
+from headwater.core.web_pages import read_page
+
+_REMEMBERED_LENGTH = 1_000
+
+
+class Place(NamedTuple):
+    """Where an address is, as far as it is known."""
+
+    country: str = ""
+    region: str = ""
+    timezone: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class VisitMessages(NamedTuple):
+    """What all events of a visit share: its key, the messages of device and geo, the end of the browser message."""
+
+    click_id: bytes
+    device: bytes
+    geo: bytes
+    browser_end: str
+
+
+class Messages(NamedTuple):
+    """Value of the message of each stream; keys are the visit's `click_id`, for location `event_id`."""
+
+    visit: VisitMessages
+    event_id: bytes
+    browser: bytes
+    location: bytes
+    interaction: bytes
+
+
+Locate = Callable[[str], Place]
+
+
+class Mapper:
+    """Writes messages; `locate` gives the place of an address, `shown` the form in which addresses are kept."""
+
+    def __init__(self, locate: Locate, shown: Callable[[str], str] = str) -> None:
+        self._locate = locate
+        self._shown = shown
+        self._known_visit = lru_cache(maxsize=10_000)(self._visit)
+
+    def messages(self, event: WebEvent) -> Messages | WebReject:
+        """The five messages of an event."""
+        event_id, at, event_type, visit, url, referrer, title, element, x, y, payload = event
+        write = _known_page if len(url) + len(referrer) <= _REMEMBERED_LENGTH else _page
+        page = write(url, referrer)
+        if type(page) is WebReject:
+            return page
+        location_end, path = page
+        common = (self._known_visit if len(visit.user_agent) <= _REMEMBERED_LENGTH else self._visit)(visit)
+        kind = _quoted(event_type)
+        # Coordinates as text: so the engine need not look at each value anew.
+        left = "" if x is None else f'"x":"{x:.2f}",'
+        top = "" if y is None else f'"y":"{y:.2f}",'
+        whole = _quoted(to_json(payload).decode()) if payload else '""'
+        made = Messages(
+            common,
+            event_id.encode(),
+            (f'{{"event_id":"{event_id}","event_timestamp":"{at}","event_type":{kind},{common.browser_end}').encode(),
+            f'{{"event_id":"{event_id}",{location_end}'.encode(),
+            (
+                f'{{"event_id":"{event_id}","click_id":"{visit.click_id}","event_type":{kind},'
+                f'"event_title":{_quoted(title)},"element_id":{_quoted(element)},{left}{top}'
+                f'"payload":{whole},"event_timestamp":"{at}","page_url_path":{path}}}'
+            ).encode(),
+        )
+        if len(made.browser) + len(made.location) + len(made.interaction) > MAX_EVENT_BYTES:
+            return WebReject(RejectReason.TOO_LARGE, "", f"over {MAX_EVENT_BYTES} bytes as messages")
+        return made
+
+    def _visit(self, visit: Visit) -> VisitMessages:
+        agent = read_agent(visit.user_agent)
+        place = self._locate(visit.address)
+        device = {
+            "click_id": visit.click_id,
+            "os": agent.os,
+            "os_name": agent.os_name,
+            "os_timezone": visit.timezone,
+            "device_type": agent.device_type,
+            **({} if agent.is_mobile is None else {"device_is_mobile": agent.is_mobile}),
+            "user_custom_id": visit.user_email,
+            "user_domain_id": visit.user_id,
+        }
+        numbers = [(n, v) for n, v in (("latitude", place.latitude), ("longitude", place.longitude)) if v is not None]
+        geo = {
+            "click_id": visit.click_id,
+            **{f"geo_{name}": str(value) for name, value in numbers},
+            "geo_country": place.country,
+            "geo_timezone": place.timezone,
+            "geo_region_name": place.region,
+            "ip_address": self._shown(visit.address),
+        }
+        return VisitMessages(
+            visit.click_id.encode(),
+            json.dumps(device, separators=(",", ":")).encode(),
+            json.dumps(geo, separators=(",", ":")).encode(),
+            f'"click_id":"{visit.click_id}","browser_name":{_quoted(agent.browser_name)},'
+            f'"browser_language":{_quoted(visit.language)},"browser_user_agent":{_quoted(visit.user_agent)}}}',
+        )
+
+
+def _page(url: str, referrer: str) -> tuple[str, str] | WebReject:
+    """The end of the location message, and the path as JSON."""
+    refused = demand_url(url)
+    if refused is not None:
+        return refused
+    page = read_page(url, referrer)
+    path = _quoted(page.path)
+    end = (
+        f'"page_url":{_quoted(url)},"page_url_path":{path},"referer_url":{_quoted(page.referer_url)},'
+        f'"referer_medium":"{page.referer_medium}","utm_medium":{_quoted(page.utm_medium)},'
+        f'"utm_source":{_quoted(page.utm_source)},"utm_content":{_quoted(page.utm_content)},'
+        f'"utm_campaign":{_quoted(page.utm_campaign)}}}'
+    )
+    return end, path
+
+
+_known_page = lru_cache(maxsize=4_096)(_page)
