@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypedDict
+from typing import Any, BinaryIO, Protocol, TypedDict
 from uuid import UUID
 
 from headwater.contracts.metrics import Metric
 from headwater.contracts.topics import Topic
 from headwater.core.flood import CommonReject, Judged
-from headwater.core.ranges import Batch, Claim, Found, Source, Stored
+from headwater.core.object_keys import StoredObject
+from headwater.core.ranges import Batch, Claim, Found, Message, Source, Stored
 from headwater.core.replay import DeadLetter, Failure, ReplayPlan, Selection
+from headwater.core.windows import Mark
 
 
 class Clock(Protocol):
@@ -134,6 +136,23 @@ class OnceSink(Protocol):
         ...
 
 
+class Relay(Protocol):
+    """One member of a group that reads a topic and writes another in the same transactions."""
+
+    def poll(self, timeout_s: float) -> Sequence[tuple[int, Message]]:
+        """Messages with their partition, in the order of each partition; waits for at most `timeout_s`."""
+        ...
+
+    def commit(
+        self, partition: int, mark: Mark, topic: str, messages: Sequence[tuple[bytes, bytes]], origin: str
+    ) -> None:
+        """Keep the mark of a partition and `messages` (key, value) in `topic`, all or nothing.
+
+        Raises `Retry` for nothing, as when the partition is another member's now.
+        """
+        ...
+
+
 class EventLog(Protocol):
     """Topics with partitions and offsets: Kafka or its twin."""
 
@@ -162,6 +181,19 @@ class EventLog(Protocol):
 
         On leaving, `closing` goes to every partition of `topics`, so that none ends with the marker of a transaction.
         """
+        ...
+
+    def relay(
+        self, name: str, topic: str, began: Callable[[int, Mark], None], ended: Callable[[int], None]
+    ) -> AbstractContextManager[Relay]:
+        """Become a member of the group `name` on `topic`.
+
+        `began(partition, mark)` tells of a partition that the member was given, `ended(partition)` of one it lost.
+        """
+        ...
+
+    def relayed_to(self, name: str, topic: str) -> Mapping[int, int]:
+        """Offset of each partition up to which the members of the group `name` have committed."""
         ...
 
     def sink(self) -> AbstractContextManager[EventSink]:
@@ -207,6 +239,27 @@ class ReplayBook(Protocol):
 
     def failed(self, number: int) -> Sequence[Failure]:
         """Messages of a plan that became dead letters again."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Objects of one bucket: S3 or its twin."""
+
+    @property
+    def bucket(self) -> str:
+        """Its name."""
+        ...
+
+    def list(self, prefix: str) -> Iterable[StoredObject]:
+        """Every object whose key begins with `prefix`."""
+        ...
+
+    def open(self, stored: StoredObject) -> AbstractContextManager[BinaryIO]:
+        """The bytes of the object as it was listed, seekable, with bounded memory."""
+        ...
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store an object."""
         ...
 
 

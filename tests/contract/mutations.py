@@ -48,6 +48,10 @@ _NUMBERS = [
     "0x10", "1_0", " 5", "5 ", "5,5", "1e", "--5", "",
     "89.99999999999999", "1" * 15, "1" * 16, "1." + "0" * 17, "1." + "0" * 18, "5.0000000000000001", "1e400", "5\n",
 ]  # fmt: skip
+_WHOLES: list[Any] = [
+    0, -0.0, -1, 5.0, 5.5, 2**32 - 1, 2**32, 2**32 + 0.5, 4294967295.0, 1e2, 1e9, 1e10, 1e12, 1e20, 2**53, 10_413_792_000,
+    10_413_792_001, "5", "", 1e-9, 0.1 + 0.2, 1e300, 12, 999_999_999_999, 1_000_000_000_000,
+]  # fmt: skip
 _OTHER: list[Any] = [
     None, True, False, 0, 1, -1, 5.5, 90, 90.5, -180, 1e300, 2**53 + 1, 2**63, 2**64 - 1, 2**64, -(2**63) - 1, 10**31,
     12345678901234567890123456789012, 10**400, [], {}, [[]], ["x"], {"event_id": _UUID}, [None], "", {"": ""}, -0.0,
@@ -95,6 +99,9 @@ def valid_value(field: Field, rng: random.Random) -> Any:
         case Kind.NUMBER:
             number = rng.uniform(field.column.lowest, field.column.highest)
             return rng.choice([f"{number:.4f}", f"{number:.4f}", repr(number), number, int(number)])
+        case Kind.INTEGER:
+            whole = rng.randint(int(field.column.lowest), int(field.column.highest))
+            return rng.choice([whole, whole, rng.choice([0, 1, int(field.column.highest)]), float(whole)])
     return rng.choice(["Chrome", "Mobile", "/home", "en_US"])
 
 
@@ -108,7 +115,9 @@ def _valid(stream: Stream, rng: random.Random) -> _Pairs:
 
 
 def _odd_value(field: Field, rng: random.Random) -> Any:
-    own = {Kind.UUID: _UUIDS, Kind.TIME: _TIMES, Kind.NUMBER: _NUMBERS, Kind.TEXT: _TEXTS}.get(field.column.kind)
+    own = {Kind.UUID: _UUIDS, Kind.TIME: _TIMES, Kind.NUMBER: _NUMBERS, Kind.TEXT: _TEXTS, Kind.INTEGER: _WHOLES}.get(
+        field.column.kind
+    )
     return rng.choice(own) if own and rng.random() < 0.6 else rng.choice([*_OTHER, *_TEXTS])
 
 

@@ -18,12 +18,16 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from headwater.adapters.kafka_errors import answering, translate
 from headwater.adapters.kafka_once import KafkaOnce, sending_once
 from headwater.adapters.kafka_reader import KafkaReader, PartitionBuffer
+from headwater.adapters.kafka_relay import ANSWER_S as RELAY_ANSWER_S
+from headwater.adapters.kafka_relay import KafkaRelay, relaying
 from headwater.adapters.kafka_sink import KafkaSink, open_sink
 from headwater.core.ranges import Batch
+from headwater.core.windows import Mark
 from headwater.errors import Retry
 from headwater.ports import Watermarks
 
@@ -115,6 +119,23 @@ class KafkaLog:
             yield sink
 
     @contextmanager
+    def relay(
+        self, name: str, topic: str, began: Callable[[int, Mark], None], ended: Callable[[int], None]
+    ) -> Iterator[KafkaRelay]:
+        """A member of the group of that name, with a producer."""
+        with relaying(self._config, self._overrides, name, topic, began, ended) as relay:
+            yield relay
+
+    def relayed_to(self, name: str, topic: str) -> Mapping[int, int]:
+        """Committed offsets of the group, 0 where there is none."""
+        with answering(topic), self._consumer(group=f"{name}.{topic}") as consumer:
+            partitions = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions
+            for attempt in _SOON:
+                with attempt:
+                    places = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=RELAY_ANSWER_S)
+            return {place.partition: max(place.offset, 0) for place in places}
+
+    @contextmanager
     def sink(self) -> Iterator[KafkaSink]:
         """An idempotent producer that waits for all replicas."""
         sink = open_sink(self._config)
@@ -148,6 +169,15 @@ class KafkaLog:
             consumer.close()
 
 
+def _coordinator_is_coming(error: BaseException) -> bool:
+    """A broker that has just started, or never had a group, does not know at once who keeps the offsets of one."""
+    coming = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE}
+    return isinstance(error, KafkaException) and error.args[0].code() in coming
+
+
+_SOON = Retrying(
+    retry=retry_if_exception(_coordinator_is_coming), wait=wait_fixed(0.2), stop=stop_after_delay(30), reraise=True
+)
 _MASK = (1 << 64) - 1
 _COLLECT_AFTER = 100_000
 

@@ -14,6 +14,7 @@ from headwater.contracts.topics import Topic
 from headwater.core.flood import CommonReject, Judged
 from headwater.core.ranges import Batch, Claim, Found, Message, Source, Stored
 from headwater.core.verdict import Heartbeat, Rejected, judge
+from headwater.core.windows import Mark
 from headwater.errors import FixSettings, Retry
 from headwater.ports import Clock, FlushLimits, Reject, TopicChange, Watermarks
 
@@ -45,6 +46,7 @@ class MemoryLog:
         self._topics: dict[str, _Topic] = {}
         self._senders: dict[str, int] = {}
         self.sent_once: set[str] = set()
+        self.relayed: dict[str, dict[int, Mark]] = {}
 
     def ensure(self, topic: Topic) -> TopicChange:
         """Make the topic, or add partitions."""
@@ -114,6 +116,41 @@ class MemoryLog:
             self.sent_once.add(name)
         for message in messages:
             self.send(*message)
+
+    @contextmanager
+    def relay(
+        self, name: str, topic: str, began: Callable[[int, Mark], None], ended: Callable[[int], None]
+    ) -> Iterator[_MemoryRelay]:
+        """A member that takes every partition from the one before it."""
+        group = f"{name}.{topic}"
+        sender = self._senders[group] = self._senders.get(group, 0) + 1
+        relay = _MemoryRelay(self, group, topic, sender, self.watermarks(topic))
+        for partition, mark in relay.marks.items():
+            began(partition, mark)
+        yield relay
+        for partition in relay.marks:
+            ended(partition)
+
+    def commit_relay(
+        self,
+        group: str,
+        sender: int,
+        marks: Mapping[int, Mark],
+        topic: str,
+        messages: Sequence[tuple[bytes, bytes]],
+        origin: str,
+    ) -> None:
+        """Keep messages and marks of a member, unless a later one of its group has come."""
+        if self._senders[group] != sender:
+            raise Retry("The partitions are another member's now.")
+        self.relayed[group] = {**self.relayed.get(group, {}), **marks}
+        for key, value in messages:
+            self.send(topic, key, value, origin)
+
+    def relayed_to(self, name: str, topic: str) -> Mapping[int, int]:
+        """Committed offsets of the group, 0 where there is none."""
+        known = self.relayed.get(f"{name}.{topic}", {})
+        return {p: known[p].offset if p in known else 0 for p in self.watermarks(topic)}
 
     @contextmanager
     def sink(self) -> Iterator[MemoryLog]:
@@ -188,6 +225,34 @@ class _MemoryOnce:
     def commit(self) -> None:
         """Keep what was queued."""
         self._log.commit_once(self._name, self._sender, self._queued)
+
+
+class _MemoryRelay:
+    def __init__(
+        self, log: MemoryLog, group: str, topic: str, sender: int, watermarks: Mapping[int, Watermarks]
+    ) -> None:
+        self._log = log
+        self._group = group
+        self._topic = topic
+        self._sender = sender
+        known = log.relayed.get(group, {})
+        self.marks = {p: known.get(p, Mark(mark.begin)) for p, mark in watermarks.items()}
+        self._positions = {p: mark.offset for p, mark in self.marks.items()}
+
+    def poll(self, timeout_s: float) -> Sequence[tuple[int, Message]]:  # noqa: ARG002
+        """Everything that came since the last time."""
+        received = []
+        for partition, mark in self._log.watermarks(self._topic).items():
+            batch = self._log.read_range(self._topic, partition, self._positions[partition], mark.end)
+            received += [(partition, message) for message in batch.messages()]
+            self._positions[partition] = mark.end
+        return received
+
+    def commit(
+        self, partition: int, mark: Mark, topic: str, messages: Sequence[tuple[bytes, bytes]], origin: str
+    ) -> None:
+        """Keep both or none."""
+        self._log.commit_relay(self._group, self._sender, {partition: mark}, topic, messages, origin)
 
 
 class _MemoryReader:

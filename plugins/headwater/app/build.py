@@ -15,7 +15,7 @@ from headwater.app.erase import propose_erasure
 from headwater.app.erase_keys import Key, demand_key
 from headwater.app.plan_books import PlanDone
 from headwater.app.plan_runner import Built, PlanRunner
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import VISIT_STREAMS
 from headwater.core.plans import PendingClaim, PlanKind, Proposal, take
 from headwater.ports import Clock, Database
 
@@ -74,7 +74,7 @@ class Build:
         return propose_removal(self._db, self._clock) if found else None
 
     def _pending(self) -> list[PendingClaim]:
-        topics = [stream.topic for stream in STREAMS.values()]
+        topics = [stream.topic for stream in VISIT_STREAMS.values()]
         return [
             PendingClaim(**{**row, "ingested_at": row["ingested_at"].replace(tzinfo=UTC)})
             for row in self._db.rows("build/pending", topics=topics)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import VISIT_STREAMS
 from headwater.contracts.web_events import Visitor, WebReject
 from headwater.core.web_bodies import Unread
 from headwater.core.web_events import Reader, latest_time
@@ -18,7 +18,7 @@ from headwater.ports import Clock, Gate, Keyed
 
 # Browser messages are last: the other parts are on their way when the event is seen.
 _ORDER = ("device", "geo", "location", "interaction", "browser")
-_TOPICS = tuple(STREAMS[name].topic for name in _ORDER)
+_TOPICS = tuple(VISIT_STREAMS[name].topic for name in _ORDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Collect:
         events: list[Keyed] = []
         for index, value in enumerate(values):
             made = self._judge(value, visitor, latest)
-            if type(made) is WebReject:
+            if isinstance(made, WebReject):
                 refused.append(Refused(index, value, made))
                 continue
             visit, event_id, browser, location, interaction = made
@@ -81,7 +81,7 @@ class Collect:
         return Collected(len(events), refused)
 
     def _judge(self, value: Any, visitor: Visitor, latest: datetime) -> Messages | WebReject:
-        if type(value) is Unread:
+        if isinstance(value, Unread):
             return value.reject
         event = self._reader.read(value, visitor, latest)
-        return event if type(event) is WebReject else self._mapper.messages(event)
+        return event if isinstance(event, WebReject) else self._mapper.messages(event)

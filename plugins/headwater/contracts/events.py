@@ -17,7 +17,9 @@ from headwater.contracts.types import (
     PersonalId,
     PersonalText,
     Pixels,
+    Second,
     Text,
+    Unsigned,
 )
 
 
@@ -127,3 +129,19 @@ class InteractionEvent(Event):
         examples=["2026-01-31 23:59:59.123456"],
     )
     page_url_path: Text = Field("", description="Path of the page it happened on.", examples=["/product_a"])
+
+
+class ClickEvent(Event):
+    """A click on a product; counted in windows of time, not stored by itself."""
+
+    product_id: Unsigned = Field(description="The product.", examples=[17])
+    user_id: Text = Field("", description="Who clicked.", examples=["6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a003"])
+    clicked_at: EventTime = Field(description="When it happened.", examples=["2026-01-31 23:59:59.123456"])
+
+
+class AggregatedClicks(Event):
+    """Clicks on a product in a window of time; a window may come in several messages, whose counts add up."""
+
+    product_id: Unsigned = Field(description="The product.", examples=[17])
+    count: Unsigned = Field(description="Clicks of the window that this message counts.", examples=[42])
+    timestamp: Second = Field(description="Start of the window, in Unix seconds.", examples=[1769903940])

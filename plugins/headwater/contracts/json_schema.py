@@ -51,4 +51,6 @@ def _value(field: Field) -> dict[str, Any]:
                     {"type": "string", "pattern": f"^(?:{DECIMAL_PATTERN})$"},
                 ]
             }
+        case Kind.INTEGER:
+            return {"type": "integer", "minimum": field.column.lowest, "maximum": field.column.highest}
     return {"type": "string", "minLength": 1} if field.required else {"type": "string"}

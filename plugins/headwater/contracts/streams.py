@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from headwater.contracts.events import BrowserEvent, DeviceEvent, Event, GeoEvent, InteractionEvent, LocationEvent
+from headwater.contracts.events import (
+    AggregatedClicks,
+    BrowserEvent,
+    ClickEvent,
+    DeviceEvent,
+    Event,
+    GeoEvent,
+    InteractionEvent,
+    LocationEvent,
+)
 from headwater.contracts.types import Column
 
 MAX_MESSAGE_BYTES = 1_000_000
@@ -23,7 +32,7 @@ class Field:
     column: Column
     required: bool
     description: str
-    example: str | bool
+    example: str | bool | int
 
 
 @dataclass(frozen=True)
@@ -34,16 +43,18 @@ class Stream:
     model: type[Event]
     key_field: str
     version: int = 1
+    topic_pattern: str = "{}_events"
+    staging_pattern: str = "events_{}_raw"
 
     @property
     def topic(self) -> str:
         """Kafka topic."""
-        return f"{self.name}_events"
+        return self.topic_pattern.format(self.name)
 
     @property
     def staging_name(self) -> str:
         """Name of the staging table within `analytics`."""
-        return f"events_{self.name}_raw"
+        return self.staging_pattern.format(self.name)
 
     @property
     def staging_table(self) -> str:
@@ -79,4 +90,12 @@ FACT_STREAMS: Mapping[str, Stream] = {
     )
 }
 INTERACTION = Stream("interaction", InteractionEvent, key_field="click_id")
-STREAMS: Mapping[str, Stream] = {**FACT_STREAMS, INTERACTION.name: INTERACTION}
+# What a visit leaves behind.
+VISIT_STREAMS: Mapping[str, Stream] = {**FACT_STREAMS, INTERACTION.name: INTERACTION}
+AGGREGATION_CLICKS = Stream(
+    "aggregation_clicks", AggregatedClicks, key_field="product_id", topic_pattern="{}", staging_pattern="{}_raw"
+)
+# What the engine stores.
+STREAMS: Mapping[str, Stream] = {**VISIT_STREAMS, AGGREGATION_CLICKS.name: AGGREGATION_CLICKS}
+# Counted in windows on their way; the engine stores the counts.
+CLICKS = Stream("clicks", ClickEvent, key_field="product_id", topic_pattern="{}")

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     TEXT = "text"
     FLAG = "flag"
     NUMBER = "number"
+    INTEGER = "integer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,21 @@ def _number(lowest: float, highest: float) -> Any:
             raise _refuse(RejectReason.WRONG_TYPE, f"expected a number, got {json_type(value)}")
         number = float(value)
         if not lowest <= number <= highest:
-            raise _refuse(RejectReason.OUT_OF_RANGE, f"not between {lowest:g} and {highest:g}")
+            raise _refuse(RejectReason.OUT_OF_RANGE, f"not between {lowest:.12g} and {highest:.12g}")
         return number
+
+    return validate
+
+
+def _integer(lowest: int, highest: int) -> Any:
+    def validate(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _refuse(RejectReason.WRONG_TYPE, f"expected a whole number, got {json_type(value)}")
+        if value != math.floor(value):
+            raise _refuse(RejectReason.WRONG_TYPE, "expected a whole number, got a fraction")
+        if not lowest <= value <= highest:
+            raise _refuse(RejectReason.OUT_OF_RANGE, f"not between {lowest:.12g} and {highest:.12g}")
+        return int(value)
 
     return validate
 
@@ -135,4 +149,12 @@ Pixels = Annotated[
     float | None,
     Column(Kind.NUMBER, "Nullable(Float64)", lowest=-1_000_000, highest=1_000_000),
     BeforeValidator(_number(-1_000_000, 1_000_000)),
+]
+# Windows start at whole seconds; those of the year 2299 are far enough.
+_LAST_SECOND = 10_413_792_000
+Unsigned = Annotated[
+    int, Column(Kind.INTEGER, "UInt32", lowest=0, highest=2**32 - 1), BeforeValidator(_integer(0, 2**32 - 1))
+]
+Second = Annotated[
+    int, Column(Kind.INTEGER, "UInt64", lowest=0, highest=_LAST_SECOND), BeforeValidator(_integer(0, _LAST_SECOND))
 ]

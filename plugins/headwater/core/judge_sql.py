@@ -12,7 +12,7 @@ from textwrap import indent
 
 from headwater.contracts.rejects import RejectReason
 from headwater.contracts.streams import HEARTBEAT_FIELD, MAX_MESSAGE_BYTES, Field, Stream
-from headwater.contracts.types import DECIMAL_PATTERN, TIME_PATTERN, UUID_PATTERN, Kind
+from headwater.contracts.types import DECIMAL_PATTERN, TIME_PATTERN, UUID_PATTERN, Column, Kind
 
 HEARTBEAT = "heartbeat"
 POSITION = "epoch, partition, offset, kafka_time, ingested_at, origin, origin_line"
@@ -23,6 +23,7 @@ _TUPLE_TYPES = {
     Kind.TEXT: "Nullable(String)",
     Kind.FLAG: "Nullable(Bool)",
     Kind.NUMBER: "Nullable(String)",
+    Kind.INTEGER: "Nullable(String)",
 }
 _NULLS = "countSubstrings(raw, '\":null') + countSubstrings(raw, '\": null')"
 _JSON_TYPES = "['\"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number'"
@@ -118,21 +119,21 @@ def _given(stream: Stream) -> list[tuple[Field, str]]:
 
 
 def _usual(stream: Stream) -> str:
-    """True for messages that are plainly valid: known fields only, each a string of its usual form, a flag, or null.
+    """True for messages that are plainly valid: known fields only, each in its usual form, or null.
 
     `JSONExtract` finds nothing in invalid JSON, so a message with its required fields is valid JSON. Every key is
-    followed by `":`, as no space stands before a colon. Those that are followed neither by a quote nor by the flag
-    must be nulls. When there are as many `":` as fields were found plus nulls, no field but a null is repeated, and
-    every key is known, unless there are nulls: then the keys are looked at.
+    followed by `":`, as no space stands before a colon. Those that are followed neither by a quote nor by a flag or
+    whole number must be nulls. When there are as many `":` as fields were found plus nulls, no field but a null is
+    repeated, and every key is known, unless there are nulls: then the keys are looked at.
     """
     found = " + ".join(f"isNotNull(x.{field.name})" for field in stream.fields)
     known = ", ".join(literal(field.name) for field in stream.fields)
-    flags = [field.name for field in stream.fields if field.column.kind is Kind.FLAG]
-    nulls = f"(colons - strings{''.join(f' - isNotNull(x.{name})' for name in flags)})"
+    bare = [field for field in stream.fields if field.column.kind in _BARE]
+    nulls = f"(colons - strings{''.join(f' - isNotNull(x.{field.name})' for field in bare)})"
     tests = [
         f"length(raw) <= {MAX_MESSAGE_BYTES}",
         f"colons = {nulls} + {found}",
-        *(f"{_flag_literal(name)} = isNotNull(x.{name})" for name in flags),
+        *(f"{_BARE[field.column.kind](field.name)} = isNotNull(x.{field.name})" for field in bare),
         "NOT multiSearchAny(raw, ['\" ', '\"\\t', '\"\\n', '\"\\r'])",
         f"({nulls} = 0 OR ({nulls} = {_NULLS} AND arrayAll(n -> n IN ({known}), JSONExtractKeys(raw))))",
         *(test for field in stream.fields for test in _usual_field(field)),
@@ -143,6 +144,15 @@ def _usual(stream: Stream) -> str:
 def _flag_literal(name: str) -> str:
     words = [literal(f'"{name}":{space}{word}') for space in ("", " ") for word in ("true", "false")]
     return f"multiSearchAny(raw, [{', '.join(words)}])"
+
+
+def _digits(name: str) -> str:
+    pattern = f'"{name}": ?[0-9]'
+    return f"match(raw, {literal(pattern)})"
+
+
+# Kinds whose usual form is no string: how to see that form in the message.
+_BARE = {Kind.FLAG: _flag_literal, Kind.INTEGER: _digits}
 
 
 def _usual_field(field: Field) -> list[str]:
@@ -167,7 +177,18 @@ def _usual_field(field: Field) -> list[str]:
             lowest, highest = field.column.lowest, field.column.highest
             in_range = f"toFloat64OrZero({x}) BETWEEN {lowest:g} AND {highest:g}"
             return [f"(isNull({x}) OR (match({x}, {_whole(DECIMAL_PATTERN)}) AND {in_range}))"]
+        case Kind.INTEGER:
+            test = f"match({x}, '^[0-9]{{1,12}}$') AND {_in_range(field)}"
+            return [test if field.required else f"(isNull({x}) OR ({test}))"]
     return []
+
+
+def _in_range(field: Field) -> str:
+    return f"toFloat64OrZero(x.{field.name}) BETWEEN {field.column.lowest:.12g} AND {field.column.highest:.12g}"
+
+
+def _whole_number(field: Field) -> str:
+    return f"accurateCastOrDefault(toFloat64OrZero(x.{field.name}), {literal(field.column.clickhouse)})"
 
 
 def _usual_value(field: Field) -> str:
@@ -182,6 +203,8 @@ def _usual_value(field: Field) -> str:
             return f"assumeNotNull({field.name}_at)" if field.required else f"{field.name}_at"
         case Kind.NUMBER:
             return f"toFloat64OrNull({x})"
+        case Kind.INTEGER:
+            return _whole_number(field)
     return f"assumeNotNull({x})"
 
 
@@ -202,6 +225,8 @@ def _value(field: Field, given: str) -> str:
             return f"ifNull({x}, '')"
         case Kind.NUMBER:
             return f"toFloat64OrNull({x})"
+        case Kind.INTEGER:
+            return f"ifNull({_whole_number(field)}, 0)"
 
 
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
@@ -219,7 +244,7 @@ def _moment(x: str) -> str:
 
 
 # What can be wrong with a field, by number: reason and detail. The details of two of them depend on the field.
-_MISSING, _JSON_TYPE, _UUID, _TIME, _YEAR, _DAY, _EARLY, _AHEAD, _NUMBER, _RANGE = range(1, 11)
+_MISSING, _JSON_TYPE, _UUID, _TIME, _YEAR, _DAY, _EARLY, _AHEAD, _NUMBER, _FRACTION, _RANGE = range(1, 12)
 _FAULTS = {
     _MISSING: (RejectReason.MISSING_FIELD, "absent, null or empty"),
     _JSON_TYPE: (RejectReason.WRONG_TYPE, ""),
@@ -230,10 +255,11 @@ _FAULTS = {
     _EARLY: (RejectReason.IMPLAUSIBLE_TIME, "before 2000-01-01"),
     _AHEAD: (RejectReason.IMPLAUSIBLE_TIME, "more than a day after the message"),
     _NUMBER: (RejectReason.WRONG_TYPE, "expected a number, got other text"),
+    _FRACTION: (RejectReason.WRONG_TYPE, "expected a whole number, got a fraction"),
     _RANGE: (RejectReason.OUT_OF_RANGE, ""),
 }
 # What a whole message can be, by number, after the faults of fields.
-_TOO_LARGE, _NO_JSON, _NO_OBJECT, _HEARTBEAT = range(11, 15)
+_TOO_LARGE, _NO_JSON, _NO_OBJECT, _HEARTBEAT = range(12, 16)
 _WHOLES = {
     _TOO_LARGE: (RejectReason.TOO_LARGE.value, f"over {MAX_MESSAGE_BYTES} bytes"),
     _NO_JSON: (RejectReason.INVALID_JSON.value, "not one JSON value in UTF-8"),
@@ -247,6 +273,7 @@ _BEGINS = {
     Kind.TIME: ('"', "a time"),
     Kind.FLAG: ("tf", "true or false"),
     Kind.NUMBER: ('"-0123456789', "a number"),
+    Kind.INTEGER: ("-0123456789", "a whole number"),
 }
 
 
@@ -291,7 +318,7 @@ def _verdict(stream: Stream) -> str:
     names = _array(field.name for field in stream.fields)
     expected = _array(_BEGINS[field.column.kind][1] for field in stream.fields)
     columns = [field.column for field in stream.fields]
-    ranges = _array(f"not between {c.lowest:g} and {c.highest:g}" if c.kind is Kind.NUMBER else "" for c in columns)
+    ranges = _array(range_detail(c) for c in columns)
     got = f"transform(begins[which], {_JSON_TYPES})"
     return f"""    {verdicts}[judged] AS verdict,
     if(judged > {_RANGE}, '', {names}[which]) AS field,
@@ -300,6 +327,13 @@ def _verdict(stream: Stream) -> str:
         judged = {_RANGE}, {ranges}[which],
         {details}[judged]
     ) AS detail"""
+
+
+def range_detail(column: Column) -> str:
+    """What is said of a number that is out of the range of its column; empty for other kinds."""
+    if column.kind not in {Kind.NUMBER, Kind.INTEGER}:
+        return ""
+    return f"not between {column.lowest:.12g} and {column.highest:.12g}"
 
 
 def _special(field: Field, given: str, begins: str) -> str:
@@ -315,6 +349,12 @@ def _special(field: Field, given: str, begins: str) -> str:
             return (
                 f"multiIf({begins} = '\"' AND NOT ifNull({is_number}, 0), {_NUMBER}, "
                 f"NOT ifNull(toFloat64OrNull({x}) BETWEEN {lowest:g} AND {highest:g}, 0), {_RANGE}, 0)"
+            )
+        case Kind.INTEGER:
+            value = f"toFloat64OrNull({x})"
+            return (
+                f"multiIf(NOT ifNull({value} = floor({value}), 0), {_FRACTION}, "
+                f"NOT ifNull({_in_range(field)}, 0), {_RANGE}, 0)"
             )
         case Kind.TIME:
             tests = ",\n            ".join(
