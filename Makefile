@@ -56,6 +56,11 @@ check: setup-dev ## Lint, types, layers and unit tests, in under two minutes
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/unit tests/architecture tests/contract -m "not long and not stack"
 
+.PHONY: pictures
+pictures: setup-dev setup-superset ## Write the dashboards' pictures of docs/img anew
+	@HEADWATER_PICTURES=docs/img $(BIN)/python -m pytest -q tests/e2e/test_dashboards.py -k draws
+	@.venv-superset/bin/python superset/shrink_pictures.py docs/img/*.png
+
 .PHONY: test-long
 test-long: setup-dev setup-superset ## Chaos, soak and large fuzzing
 	@$(BIN)/python -m pytest -q -m long --timeout 7200
@@ -64,6 +69,14 @@ test-long: setup-dev setup-superset ## Chaos, soak and large fuzzing
 bench-load: setup-dev ## Lines per CPU-second of the loader, against a bare loop of produce()
 	@$(BIN)/python -m bench.load bench
 
+.PHONY: bench-collect
+bench-collect: setup-dev ## Accepted events per CPU-second of the HTTP collector, against endpoints that only parse
+	@$(BIN)/python -m bench.collect
+
+.PHONY: bench-dashboards
+bench-dashboards: setup-dev ## Time and reading of every chart over a day and 30 days (EVENTS=50000000)
+	@$(BIN)/python -m bench.dashboards --events $(or $(EVENTS),5000000)
+
 .PHONY: bench-fresh
 bench-fresh: setup-dev ## How soon events can be asked for, at what cost, at 5,000 messages a second
 	@$(BIN)/python -m bench.freshness
@@ -71,6 +84,14 @@ bench-fresh: setup-dev ## How soon events can be asked for, at what cost, at 5,0
 .PHONY: chaos
 chaos: setup-dev ## Kill, freeze and cut off the parts of ingestion, over 200 times (CHAOS_SEED, CHAOS_FAULTS, CHAOS_ONLY)
 	@$(BIN)/python -m pytest -q -s -m long tests/chaos --timeout 3000 -k "$(CHAOS_ONLY)"
+
+.PHONY: bench-build
+bench-build: setup-dev ## What a build costs: on 1 M and on 10 M stored events, against a join by hand, over a backlog of 20 M
+	@$(BIN)/python -m bench.build --backlog 20000000
+
+.PHONY: bench-soon
+bench-soon: setup-dev ## How far the newest fact is behind at 2,000 events/s with `headwater build --every 30s`, and its cost
+	@$(BIN)/python -m bench.soon
 
 .PHONY: chaos-build
 chaos-build: setup-dev ## Kill and stop builders and ClickHouse at every statement of builds and corrections (CHAOS_SEED)
@@ -92,7 +113,9 @@ lock: $(UV) ## Compile requirements/*.in into pinned, hashed requirements/*.txt
 	    --no-emit-index-url --custom-compile-command "make lock" -q; done
 	@cd airflow && ../$(UV) pip compile requirements.in -c ../requirements/platform.txt -o requirements.txt \
 	  --python-version 3.11 --generate-hashes --universal --no-emit-index-url --custom-compile-command "make lock" -q
-	@! grep -n '://' requirements/*.txt airflow/requirements.txt
+	@cd superset && ../$(UV) pip compile requirements.in -c ../requirements/superset.txt -o requirements.txt \
+	  --python-version 3.11 --generate-hashes --universal --no-emit-index-url --custom-compile-command "make lock" -q
+	@! grep -n '://' requirements/*.txt airflow/requirements.txt superset/requirements.txt
 
 # --- environments -------------------------------------------------------------------------------------------------
 

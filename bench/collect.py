@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from headwater.adapters.kafka import KafkaLog
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import VISIT_STREAMS
 from tests.support.collector import serving
 from tests.support.kafka import Broker, free_ports
 
@@ -72,7 +72,7 @@ def main(seconds: float = 4.0, rounds: int = 2) -> None:
                 _wait(port)
                 _load(served.process.pid, served.port, "/events", served.key, 100, 1.0)
                 log = KafkaLog(broker.bootstrap)
-                before = {stream.topic: _messages(log, stream.topic) for stream in STREAMS.values()}
+                before = {stream.topic: _messages(log, stream.topic) for stream in VISIT_STREAMS.values()}
                 for batch in _CONNECTIONS:
                     for _ in range(rounds):
                         runs.append(_load(served.process.pid, served.port, "/events", served.key, batch, seconds))
@@ -80,7 +80,7 @@ def main(seconds: float = 4.0, rounds: int = 2) -> None:
                         runs.append(_load(bare.pid, port, "/models", "", batch, seconds / 2))
                 accepted = sum(run.events for run in runs if run.endpoint == "/events")
                 for name in ("browser", "location", "interaction"):
-                    topic = STREAMS[name].topic
+                    topic = VISIT_STREAMS[name].topic
                     kept = _messages(log, topic) - before[topic]
                     if kept != accepted:
                         raise SystemExit(f"{topic} holds {kept} messages of {accepted} accepted events")

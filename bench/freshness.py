@@ -107,7 +107,8 @@ class Sender:
         self.producer.flush(30)
 
 
-def _lines(rate: float, seconds: float, seed: int) -> dict[str, list[bytes]]:
+def event_lines(rate: float, seconds: float, seed: int) -> dict[str, list[bytes]]:
+    """Messages of every stream, as many as are sent in that time at `rate` messages a second."""
     events = max(1_000, min(int(rate * seconds / len(FACT_STREAMS)), 400_000))
     found: dict[str, list[bytes]] = {name: [] for name in FACT_STREAMS}
     for block in generate(Spec(events, seed=seed)):
@@ -125,7 +126,7 @@ def _sample_parts(database: ClickHouse, most: dict[str, int], seen: list[int]) -
     seen.append(total)
 
 
-def _wait_for_ready(consumer: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_ready(consumer: subprocess.Popen[bytes], log: Path) -> None:
     """Until every partition of every stream has been taken."""
     deadline = time.monotonic() + 60
     while log.read_text().count('"event": "resumed"') < 3 * len(STREAMS):
@@ -192,7 +193,7 @@ def _thinned(values: list[int], wanted: int = 12) -> list[int]:
 def measure(folder: Path, rate: float, seconds: float, heartbeat_s: float, seed: int, sample_s: float) -> Outcome:
     """One run, from an empty warehouse to the proof that every message was stored once."""
     console.print(f"making events of seed {seed}")
-    lines = _lines(rate, seconds + _WARM_S, seed)
+    lines = event_lines(rate, seconds + _WARM_S, seed)
     with ExitStack() as stack:
         broker = stack.enter_context(Broker.start(folder / "kafka"))
         front = stack.enter_context(Front.start(folder / "clickhouse"))
@@ -209,7 +210,7 @@ def measure(folder: Path, rate: float, seconds: float, heartbeat_s: float, seed:
                      "HEADWATER_KAFKA_BOOTSTRAP": broker.bootstrap},
             )  # fmt: skip
         stack.callback(consumer.kill)
-        _wait_for_ready(consumer, log)
+        wait_for_ready(consumer, log)
         producer = Producer(
             {"bootstrap.servers": broker.bootstrap, "linger.ms": 5, "compression.type": "lz4", "log_level": 0}
         )

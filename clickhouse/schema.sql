@@ -100,6 +100,27 @@ GROUP BY
     utm_content,
     referer_medium;
 
+CREATE TABLE analytics.aggregation_clicks_raw
+(
+    `product_id` UInt32 COMMENT 'The product.',
+    `count` UInt32 COMMENT 'Clicks of the window that this message counts.',
+    `timestamp` UInt64 COMMENT 'Start of the window, in Unix seconds.',
+    `unknown_fields` UInt32 COMMENT 'Fields of the message that the contract does not name',
+    `topic` LowCardinality(String),
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    INDEX by_time timestamp TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toDate(ingested_at)
+ORDER BY (epoch, partition, offset)
+SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1, index_granularity = 8192, merge_selector_base = 20;
+
 CREATE VIEW analytics.browser_device_hourly_buy_leading_pages_agg
 (
     `hour` DateTime('UTC'),
@@ -410,6 +431,21 @@ AS SELECT
     toDate(newest_event) AS newest_day
 FROM analytics.fact_events;
 
+CREATE VIEW analytics.product_clicks
+(
+    `product_id` UInt32,
+    `count` UInt32,
+    `timestamp` UInt64
+)
+AS SELECT
+    product_id,
+    toUInt32(sum(c.count)) AS count,
+    timestamp
+FROM analytics.aggregation_clicks_raw AS c
+GROUP BY
+    product_id,
+    timestamp;
+
 CREATE VIEW analytics.retention_daily
 (
     `cohort_date` Date,
@@ -564,6 +600,334 @@ GROUP BY
     p.utm_source,
     p.utm_campaign;
 
+CREATE MATERIALIZED VIEW ops.aggregation_clicks_judge TO ops.aggregation_clicks_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `product_id` UInt32,
+    `count` UInt32,
+    `timestamp` UInt64,
+    `unknown_fields` UInt64,
+    `verdict` String,
+    `field` String,
+    `detail` String
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    ifNull(accurateCastOrDefault(toFloat64OrZero(x.product_id), 'UInt32'), 0) AS product_id,
+    ifNull(accurateCastOrDefault(toFloat64OrZero(x.count), 'UInt32'), 0) AS count,
+    ifNull(accurateCastOrDefault(toFloat64OrZero(x.timestamp), 'UInt64'), 0) AS timestamp,
+    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('product_id', 'count', 'timestamp')), names))) AS unknown_fields,
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 11, '', ['product_id', 'count', 'timestamp'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a whole number', 'a whole number', 'a whole number'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['not between 0 and 4294967295', 'not between 0 and 4294967295', 'not between 0 and 10413792000'][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+FROM
+(
+    SELECT
+        *,
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
+    FROM
+    (
+        SELECT
+            *,
+            arrayFirstIndex(f -> (f != 0), faults) AS which
+        FROM
+        (
+            SELECT
+                *,
+                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 1, 1], ['-0123456789', '-0123456789', '-0123456789'], [multiIf(NOT ifNull(toFloat64OrNull(x.product_id) = floor(toFloat64OrNull(x.product_id)), 0), 10, NOT ifNull((toFloat64OrZero(x.product_id) >= 0) AND (toFloat64OrZero(x.product_id) <= 4294967295), 0), 11, 0), multiIf(NOT ifNull(toFloat64OrNull(x.count) = floor(toFloat64OrNull(x.count)), 0), 10, NOT ifNull((toFloat64OrZero(x.count) >= 0) AND (toFloat64OrZero(x.count) <= 4294967295), 0), 11, 0), multiIf(NOT ifNull(toFloat64OrNull(x.timestamp) = floor(toFloat64OrNull(x.timestamp)), 0), 10, NOT ifNull((toFloat64OrZero(x.timestamp) >= 0) AND (toFloat64OrZero(x.timestamp) <= 10413792000), 0), 11, 0)]) AS faults
+            FROM
+            (
+                SELECT
+                    *,
+                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins
+                FROM
+                (
+                    SELECT
+                        raw,
+                        epoch,
+                        partition,
+                        offset,
+                        kafka_time,
+                        ingested_at,
+                        origin,
+                        origin_line,
+                        x,
+                        JSONExtractKeys(raw) AS names,
+                        [JSONExtractRaw(raw, 'product_id'), JSONExtractRaw(raw, 'count'), JSONExtractRaw(raw, 'timestamp')] AS given
+                    FROM ops.aggregation_clicks_parsed
+                    WHERE NOT usual
+                )
+            )
+        )
+    )
+);
+
+CREATE TABLE ops.aggregation_clicks_judged
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `product_id` UInt32,
+    `count` UInt32,
+    `timestamp` UInt64,
+    `unknown_fields` UInt32,
+    `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
+    `field` LowCardinality(String),
+    `detail` String
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.aggregation_clicks_judged_to_staging TO analytics.aggregation_clicks_raw
+(
+    `product_id` UInt32,
+    `count` UInt32,
+    `timestamp` UInt64,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    product_id,
+    count,
+    timestamp,
+    unknown_fields,
+    'aggregation_clicks' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.aggregation_clicks_judged
+WHERE verdict = '';
+
+CREATE TABLE ops.aggregation_clicks_landing
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.aggregation_clicks_parse TO ops.aggregation_clicks_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `x` Tuple(
+        product_id Nullable(String),
+        count Nullable(String),
+        timestamp Nullable(String)),
+    `usual` UInt8
+)
+AS SELECT
+    raw,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    x,
+    ifNull((length(raw) <= 1000000) AND (colons = (((((((colons - strings) - isNotNull(x.product_id)) - isNotNull(x.count)) - isNotNull(x.timestamp)) + isNotNull(x.product_id)) + isNotNull(x.count)) + isNotNull(x.timestamp))) AND (match(raw, '"product_id": ?[0-9]') = isNotNull(x.product_id)) AND (match(raw, '"count": ?[0-9]') = isNotNull(x.count)) AND (match(raw, '"timestamp": ?[0-9]') = isNotNull(x.timestamp)) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND ((((((colons - strings) - isNotNull(x.product_id)) - isNotNull(x.count)) - isNotNull(x.timestamp)) = 0) OR ((((((colons - strings) - isNotNull(x.product_id)) - isNotNull(x.count)) - isNotNull(x.timestamp)) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('product_id', 'count', 'timestamp')), JSONExtractKeys(raw)))) AND match(x.product_id, '^[0-9]{1,12}$') AND ((toFloat64OrZero(x.product_id) >= 0) AND (toFloat64OrZero(x.product_id) <= 4294967295)) AND match(x.count, '^[0-9]{1,12}$') AND ((toFloat64OrZero(x.count) >= 0) AND (toFloat64OrZero(x.count) <= 4294967295)) AND match(x.timestamp, '^[0-9]{1,12}$') AND ((toFloat64OrZero(x.timestamp) >= 0) AND (toFloat64OrZero(x.timestamp) <= 10413792000)), 0) AS usual
+FROM
+(
+    SELECT
+        raw,
+        epoch,
+        partition,
+        offset,
+        kafka_time,
+        ingested_at,
+        origin,
+        origin_line,
+        JSONExtract(raw, 'Tuple(product_id Nullable(String), count Nullable(String), timestamp Nullable(String))') AS x,
+        countSubstrings(raw, '":') AS colons,
+        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+    FROM ops.aggregation_clicks_landing
+);
+
+CREATE TABLE ops.aggregation_clicks_parsed
+(
+    `raw` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `x` Tuple(
+        product_id Nullable(String),
+        count Nullable(String),
+        timestamp Nullable(String)),
+    `usual` UInt8
+)
+ENGINE = `Null`;
+
+CREATE MATERIALIZED VIEW ops.aggregation_clicks_to_dead_letters TO ops.dead_letters
+(
+    `raw` String,
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `detail` String
+)
+AS SELECT
+    raw,
+    'aggregation_clicks' AS stream,
+    'aggregation_clicks' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    verdict AS reason,
+    field,
+    detail
+FROM ops.aggregation_clicks_judged
+WHERE verdict NOT IN ('', 'heartbeat');
+
+CREATE MATERIALIZED VIEW ops.aggregation_clicks_to_freshness TO ops.freshness
+(
+    `stream` String,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64,
+    `heartbeat` String,
+    `sent_at` Nullable(DateTime64(3, 'UTC'))
+)
+AS SELECT
+    'aggregation_clicks' AS stream,
+    'aggregation_clicks' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line,
+    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+FROM ops.aggregation_clicks_judged
+WHERE verdict = 'heartbeat';
+
+CREATE MATERIALIZED VIEW ops.aggregation_clicks_usual_to_staging TO analytics.aggregation_clicks_raw
+(
+    `product_id` UInt32,
+    `count` UInt32,
+    `timestamp` UInt64,
+    `unknown_fields` UInt32,
+    `topic` String,
+    `epoch` UUID,
+    `partition` UInt32,
+    `offset` UInt64,
+    `kafka_time` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `origin` LowCardinality(String),
+    `origin_line` UInt64
+)
+AS SELECT
+    accurateCastOrDefault(toFloat64OrZero(x.product_id), 'UInt32') AS product_id,
+    accurateCastOrDefault(toFloat64OrZero(x.count), 'UInt32') AS count,
+    accurateCastOrDefault(toFloat64OrZero(x.timestamp), 'UInt64') AS timestamp,
+    toUInt32(0) AS unknown_fields,
+    'aggregation_clicks' AS topic,
+    epoch,
+    partition,
+    offset,
+    kafka_time,
+    ingested_at,
+    origin,
+    origin_line
+FROM ops.aggregation_clicks_parsed
+WHERE usual;
+
+CREATE VIEW ops.alert_states
+(
+    `alert` LowCardinality(String),
+    `is_firing` Bool,
+    `last_message` String,
+    `last_help` String,
+    `last_evaluated_at` DateTime64(3, 'UTC')
+)
+AS SELECT
+    alert,
+    argMax(firing, a.evaluated_at) AS is_firing,
+    argMax(message, a.evaluated_at) AS last_message,
+    argMax(help, a.evaluated_at) AS last_help,
+    max(a.evaluated_at) AS last_evaluated_at
+FROM ops.alerts AS a
+GROUP BY alert;
+
+CREATE TABLE ops.alerts
+(
+    `run_id` String COMMENT 'The run that evaluated it',
+    `evaluated_at` DateTime64(3, 'UTC') COMMENT 'When it was evaluated',
+    `alert` LowCardinality(String) COMMENT 'Its file below clickhouse/sql/alerts',
+    `firing` Bool COMMENT 'Whether somebody should look',
+    `subjects` Array(String) COMMENT 'What it is about: topics, checks',
+    `message` String COMMENT 'What is the matter; empty when it is quiet',
+    `help` String COMMENT 'What to do'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(evaluated_at)
+ORDER BY (alert, evaluated_at)
+TTL toDateTime(evaluated_at) + toIntervalDay(365)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
 CREATE TABLE ops.arrivals
 (
     `plan` UInt64,
@@ -646,14 +1010,14 @@ AS SELECT
     ifNull(x.browser_language, '') AS browser_language,
     ifNull(x.browser_user_agent, '') AS browser_user_agent,
     length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), names))) AS unknown_fields,
-    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 10, '', ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a time', 'a string', 'a UUID', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 11, '', ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a time', 'a string', 'a UUID', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
     FROM
     (
         SELECT
@@ -961,6 +1325,23 @@ ENGINE = MergeTree
 ORDER BY (topic, epoch, partition, from_offset, generation)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
+CREATE VIEW ops.click_minutes
+(
+    `minute` DateTime('UTC'),
+    `product_id` UInt32,
+    `clicks` UInt64
+)
+AS SELECT
+    toStartOfMinute(toDateTime(timestamp, 'UTC')) AS minute,
+    product_id,
+    toUInt64(count) AS clicks
+FROM analytics.product_clicks
+UNION ALL
+SELECT
+    toStartOfMinute(now('UTC')) - toIntervalMinute(1) AS minute,
+    toUInt32(0) AS product_id,
+    toUInt64(0) AS clicks;
+
 CREATE TABLE ops.closed_days
 (
     `day` Date,
@@ -1127,14 +1508,14 @@ AS SELECT
     ifNull(x.user_custom_id, '') AS user_custom_id,
     ifNull(x.user_domain_id, toUUID('00000000-0000-0000-0000-000000000000')) AS user_domain_id,
     length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), names))) AS unknown_fields,
-    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 10, '', ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'true or false', 'a string', 'a UUID'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 11, '', ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'true or false', 'a string', 'a UUID'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
     FROM
     (
         SELECT
@@ -1580,14 +1961,14 @@ AS SELECT
     ifNull(x.geo_region_name, '') AS geo_region_name,
     ifNull(x.ip_address, '') AS ip_address,
     length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), names))) AS unknown_fields,
-    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 10, '', ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a number', 'a number', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', 'not between -90 and 90', 'not between -180 and 180', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 11, '', ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a number', 'a number', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', 'not between -90 and 90', 'not between -180 and 180', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
     FROM
     (
         SELECT
@@ -1597,7 +1978,7 @@ FROM
         (
             SELECT
                 *,
-                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 0, 0, 0, 0, 0, 0], ['"', '"-0123456789', '"-0123456789', '"', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), multiIf(((begins[2]) = '"') AND (NOT ifNull(match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_latitude)), 0)), 9, NOT ifNull((toFloat64OrNull(x.geo_latitude) >= -90) AND (toFloat64OrNull(x.geo_latitude) <= 90), 0), 10, 0), multiIf(((begins[3]) = '"') AND (NOT ifNull(match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_longitude)), 0)), 9, NOT ifNull((toFloat64OrNull(x.geo_longitude) >= -180) AND (toFloat64OrNull(x.geo_longitude) <= 180), 0), 10, 0), 0, 0, 0, 0]) AS faults
+                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 0, 0, 0, 0, 0, 0], ['"', '"-0123456789', '"-0123456789', '"', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), multiIf(((begins[2]) = '"') AND (NOT ifNull(match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_latitude)), 0)), 9, NOT ifNull((toFloat64OrNull(x.geo_latitude) >= -90) AND (toFloat64OrNull(x.geo_latitude) <= 90), 0), 11, 0), multiIf(((begins[3]) = '"') AND (NOT ifNull(match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_longitude)), 0)), 9, NOT ifNull((toFloat64OrNull(x.geo_longitude) >= -180) AND (toFloat64OrNull(x.geo_longitude) <= 180), 0), 11, 0), 0, 0, 0, 0]) AS faults
             FROM
             (
                 SELECT
@@ -1953,14 +2334,14 @@ AS SELECT
     event_timestamp_moment AS event_timestamp,
     ifNull(x.page_url_path, '') AS page_url_path,
     length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path')), names))) AS unknown_fields,
-    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 10, '', ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a UUID', 'a string', 'a string', 'a string', 'a number', 'a number', 'a string', 'a time', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', '', '', '', '', 'not between -1e+06 and 1e+06', 'not between -1e+06 and 1e+06', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 11, '', ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a UUID', 'a string', 'a string', 'a string', 'a number', 'a number', 'a string', 'a time', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', 'not between -1000000 and 1000000', 'not between -1000000 and 1000000', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
     FROM
     (
         SELECT
@@ -1970,7 +2351,7 @@ FROM
         (
             SELECT
                 *,
-                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0], ['"', '"', '"', '"', '"', '"-0123456789', '"-0123456789', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), if(match(given[2], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0, multiIf(((begins[6]) = '"') AND (NOT ifNull(match(x.x, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.x)), 0)), 9, NOT ifNull((toFloat64OrNull(x.x) >= -1000000.) AND (toFloat64OrNull(x.x) <= 1000000.), 0), 10, 0), multiIf(((begins[7]) = '"') AND (NOT ifNull(match(x.y, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.y)), 0)), 9, NOT ifNull((toFloat64OrNull(x.y) >= -1000000.) AND (toFloat64OrNull(x.y) <= 1000000.), 0), 10, 0), 0, multiIf(ifNull(NOT match(x.event_timestamp, '^(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)$'), 1), 4, ifNull(NOT ((substring(x.event_timestamp, 1, 4) >= '1970') AND (substring(x.event_timestamp, 1, 4) < '2299')), 1), 5, ifNull(NOT startsWith(toString(toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8)), 6, 'UTC')), concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8))), 1), 6, ifNull(event_timestamp_moment < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 1), 7, ifNull(event_timestamp_moment > (kafka_time + toIntervalDay(1)), 1), 8, 0), 0]) AS faults
+                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0], ['"', '"', '"', '"', '"', '"-0123456789', '"-0123456789', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), if(match(given[2], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0, multiIf(((begins[6]) = '"') AND (NOT ifNull(match(x.x, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.x)), 0)), 9, NOT ifNull((toFloat64OrNull(x.x) >= -1000000.) AND (toFloat64OrNull(x.x) <= 1000000.), 0), 11, 0), multiIf(((begins[7]) = '"') AND (NOT ifNull(match(x.y, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.y)), 0)), 9, NOT ifNull((toFloat64OrNull(x.y) >= -1000000.) AND (toFloat64OrNull(x.y) <= 1000000.), 0), 11, 0), 0, multiIf(ifNull(NOT match(x.event_timestamp, '^(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)$'), 1), 4, ifNull(NOT ((substring(x.event_timestamp, 1, 4) >= '1970') AND (substring(x.event_timestamp, 1, 4) < '2299')), 1), 5, ifNull(NOT startsWith(toString(toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8)), 6, 'UTC')), concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8))), 1), 6, ifNull(event_timestamp_moment < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 1), 7, ifNull(event_timestamp_moment > (kafka_time + toIntervalDay(1)), 1), 8, 0), 0]) AS faults
             FROM
             (
                 SELECT
@@ -2359,14 +2740,14 @@ AS SELECT
     ifNull(x.utm_content, '') AS utm_content,
     ifNull(x.utm_campaign, '') AS utm_campaign,
     length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), names))) AS unknown_fields,
-    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 10, '', ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 10, ['', '', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
+    if(judged > 11, '', ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'][which]) AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 11, empty(names) AND (NOT isValidJSON(raw)), 12, empty(names) AND (JSONType(raw) != 'Object'), 13, has(names, 'headwater_heartbeat'), 14, faults[which]) AS judged
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
     FROM
     (
         SELECT

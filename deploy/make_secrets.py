@@ -37,14 +37,22 @@ NAMES = (
     "s3_access_key",
     "s3_secret_key",
     "erasure_key",
+    "collector_write_key",
+    "superset_password",
+    "superset_analyst_password",
+    "superset_secret_key",
+    "superset_database",
+    "grafana_password",
 )
 BUCKET = "events"
 # Ports that docker-compose.yml publishes on 127.0.0.1, with their defaults.
 PORTS: Mapping[str, int] = {
     "HEADWATER_AIRFLOW_PORT": 8080,
+    "HEADWATER_COLLECTOR_PORT": 8090,
     "HEADWATER_CLICKHOUSE_PORT": 8123,
     "HEADWATER_KAFKA_PORT": 9092,
     "HEADWATER_S3_PORT": 9000,
+    "HEADWATER_SUPERSET_PORT": 8088,
 }
 
 
@@ -70,14 +78,22 @@ def make_secrets(folder: Path, ports: Mapping[str, int]) -> list[str]:
 def mounted_files(values: Mapping[str, str]) -> dict[str, str]:
     """The files that containers see, by name; those of one value without a newline: some readers take it as it is."""
     database = f"postgresql+psycopg2://airflow:{values['postgres_password']}@postgres:5432/airflow"
-    same = ("postgres_password", "airflow_password", "airflow_fernet_key", "airflow_api_key", "airflow_jwt_key")
+    same = (
+        *("postgres_password", "airflow_password", "airflow_fernet_key", "airflow_api_key", "airflow_jwt_key"),
+        *("superset_password", "superset_analyst_password", "superset_secret_key", "grafana_password"),
+    )
     return {
         **{name: values[name] for name in same},
         "erasure.key": values["erasure_key"],
         "airflow_database_url": database,
         "airflow_owner.env": f"HEADWATER_CLICKHOUSE_URL=http://owner:{values['clickhouse_owner']}@clickhouse:8123/\n",
+        "collector.env": collector_env(values),
         "airflow_connections.json": json.dumps(connections(values), indent=1),
         "clickhouse_passwords.xml": clickhouse_passwords(values),
+        "clickhouse_reader_password": values["clickhouse_reader"],
+        "postgres_owner_url": f"postgresql+psycopg2://airflow:{values['postgres_password']}@postgres:5432/postgres",
+        "superset_clickhouse_url": f"http://reader:{values['clickhouse_reader']}@clickhouse:8123/",
+        "superset_database_url": f"postgresql+psycopg2://superset:{values['superset_database']}@postgres:5432/superset",
         "s3_identities.json": json.dumps(s3_identities(values), indent=1),
     }
 
@@ -104,6 +120,13 @@ def connections(values: Mapping[str, str]) -> dict[str, dict[str, object]]:
             "extra": {"endpoint_url": "http://s3:8333", "region_name": "us-east-1", "bucket": BUCKET},
         },
     }
+
+
+def collector_env(values: Mapping[str, str]) -> str:
+    """What the collector reads: the key of the demo shop, and where refused events are kept."""
+    url = f"http://writer:{values['clickhouse_writer']}@clickhouse:8123/"
+    key = values["collector_write_key"]
+    return f"HEADWATER_COLLECTOR_WRITE_KEY={key}\nHEADWATER_CLICKHOUSE_WRITER_URL={url}\n"
 
 
 def clickhouse_passwords(values: Mapping[str, str]) -> str:
@@ -137,6 +160,13 @@ def stack_env(values: Mapping[str, str], ports: Mapping[str, int]) -> str:
         "HEADWATER_AIRFLOW_URL": f"http://127.0.0.1:{ports['HEADWATER_AIRFLOW_PORT']}",
         "HEADWATER_AIRFLOW_USER": "admin",
         "HEADWATER_AIRFLOW_PASSWORD": values["airflow_password"],
+        "HEADWATER_SUPERSET_URL": f"http://127.0.0.1:{ports['HEADWATER_SUPERSET_PORT']}",
+        "HEADWATER_SUPERSET_USER": "admin",
+        "HEADWATER_SUPERSET_PASSWORD": values["superset_password"],
+        "HEADWATER_SUPERSET_ANALYST_USER": "analyst",
+        "HEADWATER_SUPERSET_ANALYST_PASSWORD": values["superset_analyst_password"],
+        "HEADWATER_COLLECTOR_URL": f"http://127.0.0.1:{ports['HEADWATER_COLLECTOR_PORT']}",
+        "HEADWATER_COLLECTOR_WRITE_KEY": values["collector_write_key"],
         "HEADWATER_S3_ENDPOINT": f"http://127.0.0.1:{ports['HEADWATER_S3_PORT']}",
         "HEADWATER_S3_ACCESS_KEY": values["s3_access_key"],
         "HEADWATER_S3_SECRET_KEY": values["s3_secret_key"],

@@ -5,23 +5,48 @@ Runs in Superset's environment, once per version, in one process: each `superset
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from flask_migrate import upgrade
+from psycopg2 import errors, sql
+from sqlalchemy.engine.url import make_url
 from superset.app import create_app
 from superset.extensions import appbuilder, db, security_manager
 
 ANALYST = "Analyst"
 
 
-def _secret(name: str) -> str:
+def _value(name: str) -> str | None:
+    """The variable, else the content of the file that `NAME_FILE` names."""
     path = os.environ.get(f"{name}_FILE")
-    return os.environ.get(name) or (
-        Path(path).read_text(encoding="utf-8").strip() if path else sys.exit(f"Set {name}.")
-    )
+    return os.environ.get(name) or (Path(path).read_text(encoding="utf-8").strip() if path else None)
+
+
+def _secret(name: str) -> str:
+    return _value(name) or sys.exit(f"Set {name} or {name}_FILE.")
+
+
+def _make_database() -> None:
+    """Make the database and its role by the server's owner, where an address of that owner is given."""
+    owner = _value("HEADWATER_POSTGRES_OWNER_URL")
+    if not owner:
+        return
+    ours = make_url(_value("HEADWATER_SUPERSET_DATABASE_URL") or "")
+    connection = psycopg2.connect(make_url(owner).set(drivername="postgresql").render_as_string(hide_password=False))
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        name = sql.Identifier(str(ours.username))
+        with contextlib.suppress(errors.DuplicateObject):
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+        cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(str(ours.password))))
+        with contextlib.suppress(errors.DuplicateDatabase):
+            words = sql.SQL("CREATE DATABASE {} OWNER {}")
+            cursor.execute(words.format(sql.Identifier(str(ours.database)), name))
 
 
 def _analyst_role(manager: Any) -> Any:
@@ -49,6 +74,7 @@ def _user(manager: Any, name: str, first_name: str, role: Any, password: str) ->
 
 def main() -> None:
     """Do it."""
+    _make_database()
     app = create_app()
     with app.app_context():
         upgrade()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,18 +15,13 @@ from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
 from headwater.adapters.heartbeats import KafkaPulse
 from headwater.adapters.kafka import KafkaLog
-from headwater.adapters.kafka_gate import KafkaGate
-from headwater.adapters.metrics import Metrics
-from headwater.adapters.places import open_places, shown_addresses
 from headwater.adapters.replays import ClickHouseReplays
+from headwater.adapters.s3 import S3Objects, s3_client
 from headwater.adapters.secret_file import write_secret
 from headwater.adapters.topics import KafkaTopics
-from headwater.adapters.web_rejects import RejectBook
-from headwater.adapters.web_rejects import Row as RejectedEvent
-from headwater.adapters.write_keys import KeyFile
+from headwater.app.alerts import AlertState, evaluate, read_alerts
 from headwater.app.build import Build, BuildLimits, Built, PlanDone
 from headwater.app.check import CheckResult, read_checks, run_checks
-from headwater.app.collect import Collect, Refused
 from headwater.app.consumer import SERVICE_LIMITS, Consumer, Member
 from headwater.app.correct import propose_removal
 from headwater.app.dimensions import update_dimension
@@ -40,28 +34,33 @@ from headwater.app.lag import ConsumerStatus, StreamLag, consumer_status, freshn
 from headwater.app.load import Loaded, Loader, Progress
 from headwater.app.migrate import Migration, migrate, pending, read_migrations
 from headwater.app.monitor import Monitor
+from headwater.app.objects import load_object
 from headwater.app.plan_runner import PlanRunner
+from headwater.app.put_samples import put_samples
 from headwater.app.rebuild import Preview, Rebuild
 from headwater.app.reconcile import PartitionBooks, reconcile
 from headwater.app.replay import Replay, Replayed
 from headwater.app.retire import propose_retirement
+from headwater.app.send_clicks import SentClicks, send_clicks
 from headwater.app.storing import Moved
 from headwater.app.summary import Summary, summarize
 from headwater.app.topics import apply_topics
 from headwater.app.trace import Trace
 from headwater.app.upkeep import Cleared, clear_staging, optimize_tables
+from headwater.app.verify import Invariant, verify
 from headwater.app.watching import StreamWatch
+from headwater.app.windows import ClickAccounts, Windows, click_accounts
 from headwater.assets import asset, project_root
-from headwater.contracts.collector_metrics import COLLECTOR_METRICS, READY, REFUSED, UNRECORDED, WAITING
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
 from headwater.core.checks import CheckKind
 from headwater.core.flood import FloodLimit
+from headwater.core.generator.clicks import ClickSpec
+from headwater.core.object_keys import EventObject
 from headwater.core.replay import SecondFailure, Selection
-from headwater.core.user_agents import warm_up
-from headwater.core.web_messages import Mapper
+from headwater.core.windows import Tumbling
 from headwater.errors import FixSettings
-from headwater.ports import FlushLimits, Meter, TopicChange, Watch
+from headwater.ports import FlushLimits, Meter, ObjectStore, TopicChange, Watch
 from headwater.settings import Settings, load_settings
 
 _ERASURE_KEY_FILE = "erasure.key"
@@ -125,6 +124,30 @@ class Platform:
         """Load one JSONL file as it is; content that was loaded before is skipped unless `again`."""
         return self._loader.load(STREAMS[stream], path, again=again, tell=tell)
 
+    def objects(self, bucket: str | None = None) -> S3Objects:
+        """A bucket, by default that of the settings."""
+        secrets = (self.settings.s3_access_key, self.settings.s3_secret_key)
+        access, secret = (each.get_secret_value() if each else None for each in secrets)
+        client = s3_client(self.settings.s3_endpoint, access, secret, self.settings.s3_region)
+        return S3Objects(client, bucket or self.settings.s3_bucket)
+
+    def load_object(
+        self,
+        store: ObjectStore,
+        event_object: EventObject,
+        again: bool = False,
+        tell: Callable[[Progress], None] = lambda _progress: None,
+    ) -> Loaded:
+        """Send an object unless this very content was sent before."""
+        return load_object(store, self._loader, event_object, again, tell)
+
+    def put_samples(self, store: ObjectStore, folder: Path | None = None, prefix: str = "") -> list[str]:
+        """Store a folder of events in a bucket; the bundled one is moved in time as the DAG moves it."""
+        bundled = project_root() / "data" / "samples"
+        chosen = folder or bundled
+        shift = self._loader.samples_shift(chosen) if chosen.resolve() == bundled else timedelta(0)
+        return put_samples(store, chosen, shift, prefix)
+
     def messages_in_kafka(self, stream: str) -> int:
         """Messages that the topic of the stream was ever given."""
         return sum(mark.end for mark in self.log.watermarks(STREAMS[stream].topic).values())
@@ -162,6 +185,23 @@ class Platform:
     def close(self) -> None:
         """Give the connections back."""
         self.database.close()
+
+    @property
+    def tumbling(self) -> Tumbling:
+        """The windows in which clicks are counted."""
+        return Tumbling(self.settings.window_s, self.settings.window_grace_s, self.settings.window_late)
+
+    def windows(self, emit_every_s: float = 10.0) -> Windows:
+        """The counting of clicks in windows."""
+        return Windows(self.log, self.ledger, self.tumbling, emit_every_s)
+
+    def click_accounts(self) -> ClickAccounts:
+        """The books of the clicks against the topic."""
+        return click_accounts(self.log, self.database)
+
+    def send_clicks(self, spec: ClickSpec, wait: Callable[[float], bool]) -> SentClicks:
+        """Send made-up clicks; `wait` pauses and returns true when the sending shall stop."""
+        return send_clicks(self.log, self.clock, wait, spec)
 
     def replay(
         self,
@@ -217,9 +257,9 @@ class Platform:
             self.update_dimension(name)
         return erased_rows(self.database, request)
 
-    def accounts(self) -> Sequence[Mapping[str, Any]]:
-        """What came in and where it is, account by account; rows of staging of the last day."""
-        return self.database.rows("correct/accounts", since=self.clock.now() - timedelta(days=1))
+    def verify(self, run_id: str) -> list[Invariant]:
+        """Prove every invariant."""
+        return verify(run_id, self.log, self.database, self.clock)
 
     def update_dimension(self, name: str) -> int:
         """Write `dim_users` or `dim_geo` anew; returns its rows."""
@@ -228,6 +268,10 @@ class Platform:
     def check(self, kinds: Iterable[CheckKind], run_id: str) -> list[CheckResult]:
         """Run the quality checks of these kinds and keep the results."""
         return run_checks(read_checks(asset("clickhouse/sql/quality"), kinds), run_id, self.database, self.clock)
+
+    def alerts(self, run_id: str) -> list[AlertState]:
+        """Evaluate the alerts and keep the outcomes."""
+        return evaluate(read_alerts(asset("clickhouse/sql/alerts")), run_id, self.database, self.clock)
 
     def optimize(self) -> int:
         """Merge crowded days for a bounded time."""
@@ -297,57 +341,6 @@ class ConsumerService:
     def close(self) -> None:
         """Give the connections back."""
         self.platform.close()
-
-
-class CollectorService:
-    """The HTTP collector, wired; made within a running event loop."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._clock = SystemClock()
-        self.meter = Metrics(COLLECTOR_METRICS)
-        mapper = Mapper(open_places(settings.collector_geoip_file), shown_addresses(settings.collector_addresses))
-        self.gate = KafkaGate(
-            settings.kafka_bootstrap,
-            [stream.topic for stream in STREAMS.values()],
-            settings.collector_queue_messages,
-            lambda: apply_topics(load_topics(asset("kafka/topics.yaml")), KafkaTopics(settings.kafka_bootstrap)),
-        )
-        self.collect = Collect(mapper, self.gate, self._clock)
-        self.keys = key_file(settings).keys
-        writer = settings.clickhouse_writer_url or settings.clickhouse_url
-        self._rejects = RejectBook(
-            writer.get_secret_value() if writer else None, lambda events: self.meter.add(UNRECORDED, events)
-        )
-
-    async def open(self) -> None:
-        """Look for Kafka, and go on doing so."""
-        await self.gate.open()
-        self._rejects.open()
-        await asyncio.to_thread(warm_up)
-
-    async def close(self) -> None:
-        """Wait for Kafka's answers, and write what is known of refused events."""
-        await self.gate.close()
-        await self._rejects.close()
-
-    def keep_rejects(self, site: str, request_id: str, refused: Sequence[Refused]) -> None:
-        """Count refused events, and keep them in the background."""
-        now = self._clock.now()
-        for each in refused:
-            self.meter.add(REFUSED, site=site, reason=each.verdict.reason.value)
-        origin = f"http:{site}/{request_id}"
-        self._rejects.put([RejectedEvent(*each.as_row(), origin, each.index + 1, now) for each in refused])
-
-    def render_metrics(self) -> str:
-        """The numbers of the moment."""
-        self.meter.set(WAITING, self.gate.waiting)
-        self.meter.set(READY, 0 if self.gate.problem else 1)
-        return self.meter.render()
-
-
-def key_file(settings: Settings) -> KeyFile:
-    """The write keys of the installation."""
-    return KeyFile(settings.collector_keys_file or settings.home / "secrets" / "write-keys.json", SystemClock())
 
 
 def _consume(settings: Settings, stream: str, stop: Callable[[], bool], watch: Watch) -> Moved:

@@ -7,11 +7,14 @@ Order: environment variables `HEADWATER_*`, then the file `stack.env` that a run
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from headwater.core.windows import LatePolicy
 
 STACK_ENV_FILE = "stack.env"
 
@@ -75,6 +78,14 @@ class Settings(BaseSettings):
     )
     collector_shop: bool = Field(default=True, description="Whether the collector also serves the demo shop.")
 
+    window_s: int = Field(default=60, ge=1, le=86_400, description="Length of the windows in which clicks are counted.")
+    window_grace_s: int = Field(
+        default=60, ge=0, le=604_800, description="Seconds that a window stays open for clicks that come late."
+    )
+    window_late: LatePolicy = Field(
+        default=LatePolicy.ASIDE, description="What becomes of later clicks: aside keeps them in ops.rejects."
+    )
+
     erasure_key: SecretStr | None = Field(
         default=None, description="Secret for the hashes of erased persons; unset: the file erasure.key in the home."
     )
@@ -95,6 +106,10 @@ class Settings(BaseSettings):
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
     s3_bucket: str = "events"
+    s3_region: str = "us-east-1"
+    s3_start: date | None = Field(
+        default=None, description="First day that the DAG load_from_s3 catches up from; unset: it does not catch up."
+    )
 
 
 def load_settings(home: Path | None = None) -> Settings:

@@ -81,6 +81,19 @@ EXPECTED: dict[str, tuple[str | None, dict[str, list[str]]]] = {
             "validate_ingestion": sorted(f"consume_{s}_events" for s in CONSUMED),
         },
     ),
+    "load_from_s3": (
+        "@hourly",
+        {"list_objects": [], "load_object": ["list_objects"], "verify": ["list_objects", "load_object"]},
+    ),
+    "streaming_pipeline": (
+        "* * * * *",
+        {
+            "generate_clicks": [],
+            "aggregate_windows": ["generate_clicks"],
+            "consume_aggregation_clicks": ["aggregate_windows"],
+            "verify": ["consume_aggregation_clicks"],
+        },
+    ),
     "replay_dead_letters": (None, {"replay_dead_letters": []}),
     "erase_user": (None, {"erase_user": []}),
     "build_dwh_layer": (

@@ -58,8 +58,14 @@ def services(environment: Mapping[str, str] | None = None) -> dict[str, dict[str
 
 
 def airflow_services() -> dict[str, dict[str, Any]]:
-    """Services that run the image of airflow/Dockerfile."""
-    return {name: found for name, found in services().items() if "build" in found}
+    """Services that run Airflow; the collector has the same image and is none of them."""
+    found = {name: each for name, each in services().items() if _dockerfile(each) == "airflow/Dockerfile"}
+    assert "collector" in found
+    return {name: each for name, each in found.items() if name != "collector"}
+
+
+def _dockerfile(service: Mapping[str, Any]) -> str:
+    return str(service.get("build", {}).get("dockerfile", ""))
 
 
 def one_shot(service: Mapping[str, Any]) -> bool:

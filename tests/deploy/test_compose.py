@@ -64,13 +64,14 @@ def test_every_image_is_pinned_and_ours_has_the_version_of_the_project() -> None
         assert PINNED.fullmatch(service["image"]), f"{name}: {service['image']} is not a full version"
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     built = {service["image"] for service in services().values() if "build" in service}
-    assert built == {f"headwater-airflow:{version}"}
+    assert built == {f"headwater-airflow:{version}", f"headwater-superset:{version}"}
 
 
 def test_the_platform_is_whole() -> None:
     images = {service["image"].partition(":")[0] for service in services().values()}
     assert images == {
         "postgres", "apache/kafka", "clickhouse/clickhouse-server", "chrislusf/seaweedfs", "headwater-airflow",
+        "headwater-superset",
     }  # fmt: skip
     versions = {name: service["image"].partition(":")[2] for name, service in services().items()}
     assert versions["postgres"].startswith("16.")
@@ -103,7 +104,7 @@ def test_dependencies_name_services_in_a_state_that_they_reach() -> None:
     order = list(TopologicalSorter(graph).static_order())
     assert order.index("airflow-init") < order.index("airflow-api") < order.index("airflow-scheduler")
     jobs = {name for name, service in found.items() if one_shot(service)}
-    assert jobs == {"airflow-init"}
+    assert jobs == {"airflow-init", "superset-init"}
 
 
 @pytest.mark.parametrize("environment", [{}, {f"HEADWATER_{name}_PORT": "1234" for name in ("KAFKA", "S3")}])
@@ -117,7 +118,7 @@ def test_ports_are_published_on_loopback_only_and_once(environment: dict[str, st
             published[name] = host
         assert "network_mode" not in service, name
         assert service["networks"] == ["platform"], name
-    assert published.keys() == {"airflow-api", "clickhouse", "kafka", "s3"}
+    assert published.keys() == {"airflow-api", "clickhouse", "collector", "kafka", "s3", "superset"}
     if not environment:
         usual = make_secrets().PORTS
         assert sorted(published.values()) == sorted(map(str, usual.values()))
@@ -170,6 +171,8 @@ def test_secrets_are_made_by_the_set_up_step_and_used() -> None:
     tool = make_secrets()
     made = set(tool.mounted_files(dict.fromkeys(tool.NAMES, "x")))
     declared = composition()["secrets"]
+    # Those of the overlay deploy/monitoring.yml are made with the others.
+    made -= {"grafana_password", "clickhouse_reader_password"}
     assert {name: entry["file"] for name, entry in declared.items()} == {name: f"./secrets/{name}" for name in made}
     used = {secret_target(entry)[0] for service in services().values() for entry in service.get("secrets", [])}
     assert used == made

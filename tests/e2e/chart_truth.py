@@ -277,6 +277,23 @@ TRUTHS: Mapping[str, list[Truth]] = {
             ("reason",), filters=_NONE,
         )
     ],
+    "alerts": [
+        Truth(
+            "SELECT if(firing, 'FIRES', 'quiet') AS state, alert, message AS last_message, evaluated_at AS evaluated"
+            " FROM ops.alerts ORDER BY evaluated_at DESC LIMIT 1 BY alert",
+            ("state", "alert", "last_message"), filters=_NONE,
+        )
+    ],
+    "clicks_per_minute": [
+        Truth(
+            "SELECT time, sum(clicks) AS product_clicks FROM ("
+            " SELECT toDateTime(intDiv(timestamp, 60) * 60, 'UTC') AS time, count AS clicks"
+            " FROM analytics.aggregation_clicks_raw UNION ALL"
+            " SELECT toStartOfMinute({until:DateTime64(3, 'UTC')}) - INTERVAL 1 MINUTE, 0)"
+            " WHERE time >= {since:DateTime64(3, 'UTC')} AND time < {until:DateTime64(3, 'UTC')} GROUP BY time",
+            ("time",), filters=_NONE,
+        )
+    ],
     "quality_latest": [
         Truth(
             "SELECT if(passed, 'passed', if(severity = 'warn', 'warns', 'fails')) AS verdict, check_name,"

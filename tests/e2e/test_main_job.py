@@ -145,6 +145,31 @@ def test_the_readme_queries_answer_on_the_command_line(job: Job, stack: Stack) -
         assert [row["events"] for row in rows] == sorted((row["events"] for row in rows), reverse=True)
 
 
+def test_clicks_become_windows_whose_counts_add_up(job: Job) -> None:
+    job.airflow.wait_parsed(["streaming_pipeline"])
+    conf = {"generate_s": 2, "rate": 100, "seed": 3}
+    logs = job.run("streaming_pipeline", conf)
+    job.run("streaming_pipeline", conf)
+    job.airflow.unpause("streaming_pipeline", paused=True)
+    row = job.platform.database.query(
+        "SELECT sum(count) AS clicks, uniqExact(product_id) AS products FROM analytics.product_clicks"
+    )
+    assert (row[0]["clicks"], row[0]["products"] > 10) == (400, True), logs
+    assert job.count("ops.rejects WHERE stream = 'clicks'") == 0
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "says"), [("replay_dead_letters", "this was a dry run"), ("erase_user", "nothing of this person")]
+)
+def test_a_dag_for_people_begins_with_a_dry_run_that_changes_nothing(job: Job, dag_id: str, says: str) -> None:
+    tables = ("analytics.fact_events", "ops.dead_letters", "ops.replays", "ops.plans")
+    before = {table: job.count(table) for table in tables}
+    job.airflow.wait_parsed([dag_id])
+    logs = job.run(dag_id, {"dry_run": True, **({"email": "nobody@example.com"} if dag_id == "erase_user" else {})})
+    assert says in logs
+    assert {table: job.count(table) for table in tables} == before
+
+
 def test_the_next_runs_succeed_after_every_part_was_killed_in_the_middle_of_one(job: Job, stack: Stack) -> None:
     run_id = job.airflow.trigger("streaming_to_clickhouse", {})
     killed = {part.name: part.pid for part in stack.status().parts if part.pid is not None}

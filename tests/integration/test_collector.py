@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import httpx
 import pytest
 import zstandard
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import VISIT_STREAMS
 from headwater.core.verdict import Accepted, judge
 from tests.support.collector import Served, serving, web_event
 from tests.support.kafka import Broker
+from tests.support.shell import HEADWATER
 from tests.support.topics import fresh_topics
 from tests.support.web_topics import in_topics
 
@@ -38,10 +41,10 @@ def test_an_accepted_event_is_one_valid_message_of_each_stream(collector: Served
     answer = collector.post([event])
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "rejected": []})
     found = in_topics(broker.bootstrap, event["event_id"], event["session_id"])
-    assert {name: len(messages) for name, messages in found.items()} == dict.fromkeys(STREAMS, 1)
+    assert {name: len(messages) for name, messages in found.items()} == dict.fromkeys(VISIT_STREAMS, 1)
     rows = {}
     for name, messages in found.items():
-        verdict = judge(STREAMS[name], messages[0].raw, messages[0].at)
+        verdict = judge(VISIT_STREAMS[name], messages[0].raw, messages[0].at)
         assert isinstance(verdict, Accepted), verdict
         assert verdict.unknown_fields == 0
         rows[name] = verdict.row
@@ -178,6 +181,21 @@ def test_no_personal_data_is_logged(collector: Served) -> None:
     assert "hidden" not in text
     assert collector.key not in text
     assert "127.0.0.1" not in text
+
+
+def test_visits_of_the_command_line_are_purchases(collector: Served, broker: Broker) -> None:
+    def purchases() -> int:
+        return sum(m.value["page_url_path"] == "/confirmation" for m in in_topics(broker.bootstrap)["location"])
+
+    before = purchases()
+    environment = {
+        **os.environ, "HEADWATER_HOME": str(collector.home), "HEADWATER_COLLECTOR_URL": collector.url,
+        "HEADWATER_COLLECTOR_WRITE_KEY": collector.key,
+    }  # fmt: skip
+    done = subprocess.run([HEADWATER, "visits", "-n", "2"], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "2 visits, 18 events" in done.stderr
+    assert purchases() == before + 2
 
 
 def test_a_key_has_its_rate(broker: Broker, tmp_path: Path) -> None:

@@ -109,12 +109,14 @@ def test_every_acknowledged_event_is_in_the_topics_after_kills(own_broker: Broke
         there = {message.value["event_id"] for message in found[name]}
         assert taken <= there, f"{len(taken - there)} acknowledged events are not in {name}"
         assert there <= load.sent
+    visits = {message.value["click_id"] for message in found["browser"]}
     for name in ("device", "geo"):
-        assert len(found[name]) >= len(taken)
+        assert {message.value["click_id"] for message in found[name]} == visits
 
 
+@pytest.mark.long
 def test_while_kafka_is_away_it_says_so_and_its_memory_stays(own_broker: Broker, tmp_path: Path) -> None:
-    with serving(tmp_path, own_broker.bootstrap) as served:
+    with serving(tmp_path, own_broker.bootstrap, {"collector_rate": "100000"}) as served:
         assert served.post([web_event()]).status_code == 202
         own_broker.kill()
         try:
@@ -154,7 +156,7 @@ def test_when_kafka_is_slow_it_takes_a_bounded_number_and_refuses_the_rest(own_b
         try:
             first = pool.submit(served.post, [web_event() for _ in range(10)])
             deadline = time.monotonic() + _DEADLINE_S
-            while "waiting_messages 50" not in httpx.get(f"{served.url}/metrics").text:
+            while "waiting_messages 32" not in httpx.get(f"{served.url}/metrics").text:
                 assert time.monotonic() < deadline
                 assert not first.done()
             refused = served.post([web_event() for _ in range(10)])

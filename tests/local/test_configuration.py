@@ -39,7 +39,9 @@ def secrets(layout: Layout) -> Credentials:
     return Credentials.of(layout)
 
 
-PORTS = Ports(airflow=18080, clickhouse=18123, kafka=19092, kafka_controller=19093, s3=19000, consumer=19108, superset=18088)
+PORTS = Ports(
+    airflow=18080, clickhouse=18123, kafka=19092, kafka_controller=19093, s3=19000, consumer=19108, superset=18088
+)
 
 
 def test_kafka_listens_on_loopback_only_and_keeps_its_own_time(tmp_path: Path) -> None:

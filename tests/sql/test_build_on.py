@@ -26,7 +26,7 @@ def test_facts_follow_until_the_service_is_told_to_stop(stage: Stage, front: Fro
         **os.environ, "HEADWATER_HOME": str(tmp_path), "HEADWATER_CLICKHOUSE_URL": front.owner_url,
         "HEADWATER_CLICKHOUSE_WRITER_URL": front.writer_url,
     }  # fmt: skip
-    command = [ROOT / ".venv" / "bin" / "headwater", "build", "--every", "0.5s", "--dimensions-every", "0.5s"]
+    command = [str(ROOT / ".venv" / "bin" / "headwater"), "build", "--every", "0.5s", "--dimensions-every", "0.5s"]
     service = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         for n in range(3):

@@ -10,7 +10,7 @@ import pytest
 
 from headwater.app.check import CheckFailed, CheckResult, demand, read_checks, run_checks
 from headwater.core.checks import Check, Severity
-from tests.support.events import an_id, browser, device, geo, location
+from tests.support.events import an_id, browser, device, geo, interaction, location
 from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
@@ -63,6 +63,25 @@ def _open_claim(stage: Stage) -> None:
             FROM ops.claims WHERE topic = 'geo_events' LIMIT 1"""
         ]
     )
+
+
+def _gap(stage: Stage) -> None:
+    """A claim that is booked as stored and empty, far behind the one before it."""
+    stage.db.statements(
+        [
+            """INSERT INTO ops.claims
+            SELECT topic, epoch, partition, 900, 900, 0, 0, generateUUIDv4(), ingested_at, 1, 'test'
+            FROM ops.claims WHERE topic = 'geo_events' LIMIT 1""",
+            """INSERT INTO ops.stored (topic, epoch, partition, from_offset, to_offset, claim_id, stored_at)
+            SELECT topic, epoch, partition, from_offset, to_offset, claim_id, now64(3) FROM ops.claims WHERE from_offset = 900""",
+        ]
+    )
+
+
+def _doubled_interaction(stage: Stage) -> None:
+    stage.send("interaction", interaction("e1"))
+    stage.build()
+    stage.db.statements(["INSERT INTO analytics.fact_interactions SELECT * FROM analytics.fact_interactions LIMIT 1"])
 
 
 def _forgotten_event(stage: Stage) -> None:
@@ -124,7 +143,13 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         set(),
     ),
     "staged_events_are_built": (_late_staging, set()),
-    "claims_are_stored": (_open_claim, set()),
+    "claims_are_stored": (_open_claim, {"claims_follow_without_gaps"}),
+    "claims_follow_without_gaps": (_gap, set()),
+    "interactions_stand_once": (_doubled_interaction, set()),
+    "plans_follow_each_other": (
+        _sql("INSERT INTO ops.plans SELECT * REPLACE (plan + 5 AS plan) FROM ops.plans LIMIT 1"),
+        set(),
+    ),
     "events_do_not_wait_too_long": (_forgotten_event, set()),
     "facts_have_their_keys": (
         _sql(

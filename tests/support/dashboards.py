@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -48,14 +50,21 @@ class Seen:
     drawn_s: float = 0.0
 
 
-def chromium() -> str:
-    """Path of Chromium; installed from Debian's packages where it is missing."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=True, capture_output=True, timeout=600)
-        found = shutil.which("chromium")
-    assert found is not None, "There is no Chromium, and it could not be installed: `apt-get install chromium`."
-    return found
+def chromium() -> str | None:
+    """Path of the system's Chromium; where it is missing it is installed: as root Debian's, else Playwright's own (None)."""
+    if found := _system_s():
+        return found
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        for words in (("update", "-qq"), ("install", "-y", "-qq", "chromium")):
+            subprocess.run(["apt-get", *words], check=True, capture_output=True, timeout=600)
+        return _system_s()
+    install = [sys.executable, "-m", "playwright", "install", "chromium"]
+    subprocess.run(install, check=True, capture_output=True, timeout=600)
+    return None
+
+
+def _system_s() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import VISIT_STREAMS
 
 _TIMEOUT_S = 10
 
@@ -30,7 +30,7 @@ class Found:
 def in_topics(bootstrap: str, *ids: str) -> dict[str, list[Found]]:
     """Messages of every stream; with ids only those whose event_id, or without one whose click_id, is among them."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "tests-look", "enable.auto.commit": False})
-    names = {stream.topic: name for name, stream in STREAMS.items()}
+    names = {stream.topic: name for name, stream in VISIT_STREAMS.items()}
     found: dict[str, list[Found]] = {name: [] for name in names.values()}
     try:
         starts, left = [], 0

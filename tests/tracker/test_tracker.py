@@ -17,7 +17,7 @@ from headwater.adapters.clock import SystemClock
 from headwater.adapters.kafka import KafkaLog
 from headwater.app.build import Build, BuildLimits
 from headwater.app.ingest import Ingest
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import VISIT_STREAMS
 from headwater.ports import FlushLimits
 from tests.support.browser import USER_AGENT, chromium
 from tests.support.collector import Served, serving
@@ -106,7 +106,7 @@ def test_a_visit_of_the_shop_is_exactly_its_facts(
     log, ledger, clock = KafkaLog(broker.bootstrap, "tests-tracker"), ClickHouseLedger(warehouse), SystemClock()
 
     def store() -> int:
-        for stream in STREAMS.values():
+        for stream in VISIT_STREAMS.values():
             Ingest(stream, log, ledger, clock).drain(FlushLimits())
         Build(warehouse, clock, BuildLimits()).run()
         return int(warehouse.query("SELECT count() AS n FROM analytics.fact_events")[0]["n"])

@@ -12,7 +12,9 @@ from urllib.request import urlopen
 import pytest
 
 from headwater.adapters.metrics import Metrics, serving
+from headwater.contracts import collector_metrics
 from headwater.contracts import metrics as names
+from headwater.contracts.collector_metrics import COLLECTOR_METRICS
 from headwater.contracts.metrics import METRICS, Metric, MetricKind
 from headwater.errors import FixSettings
 
@@ -20,21 +22,25 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_list_holds_every_metric_once_and_names_follow_prometheus() -> None:
-    defined = [value for value in vars(names).values() if isinstance(value, Metric)]
-    assert sorted(metric.name for metric in METRICS) == sorted(metric.name for metric in defined)
-    assert len({metric.name for metric in METRICS}) == len(METRICS)
-    for metric in METRICS:
+    everything = (*METRICS, *COLLECTOR_METRICS)
+    defined = [
+        value for module in (names, collector_metrics) for value in vars(module).values() if isinstance(value, Metric)
+    ]
+    assert sorted(metric.name for metric in everything) == sorted(metric.name for metric in defined)
+    assert len({metric.name for metric in everything}) == len(everything)
+    for metric in everything:
         assert re.fullmatch(r"headwater_[a-z_]+", metric.name)
         assert metric.name.endswith("_total") == (metric.kind is MetricKind.COUNTER), metric.name
         assert bool(metric.buckets) == (metric.kind is MetricKind.HISTOGRAM), metric.name
         assert metric.help.endswith(".")
 
 
-def test_the_docs_page_lists_exactly_these_metrics() -> None:
-    page = (ROOT / "docs" / "consuming.md").read_text()
+@pytest.mark.parametrize(("name", "metrics"), [("consuming", METRICS), ("collector", COLLECTOR_METRICS)])
+def test_the_docs_page_lists_exactly_these_metrics(name: str, metrics: tuple[Metric, ...]) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text()
     rows = re.findall(r"^\| `(headwater_\w+)` \| (\w+) \| ([^|]*) \| ([^|]*) \| (.*) \|$", page, re.MULTILINE)
-    expected = [(m.name, m.kind.value, ", ".join(f"`{x}`" for x in m.labels), m.unit, m.help) for m in METRICS]
-    assert rows == expected, "Write the table of docs/consuming.md anew from headwater.contracts.metrics."
+    expected = [(m.name, m.kind.value, ", ".join(f"`{x}`" for x in m.labels), m.unit, m.help) for m in metrics]
+    assert rows == expected, f"Write the table of docs/{name}.md anew from headwater.contracts."
 
 
 def test_counters_and_gauges_are_written_as_prometheus_reads_them() -> None:

@@ -106,7 +106,7 @@ class KafkaGate:
         if self._problem:
             raise Retry(f"{self._problem}. Send the events again.")
         count = sum(len(batch) for batch in messages.values())
-        size = sum(len(each["value"]) for batch in messages.values() for each in batch)
+        size = sum([len(each["value"]) for batch in messages.values() for each in batch])  # a list is faster here
         if not count:
             return
         # An empty gate takes whatever a request may hold.

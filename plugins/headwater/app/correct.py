@@ -85,7 +85,8 @@ def carry_waiting(database: Database, books: PlanBooks, plan: Plan) -> None:
 
     def missing() -> int:
         row = outcome(database, plan)
-        return int(row["waiting_sets_before"]) - int(row["waiting_sets"])
+        # An erasure that is taken up again may have dropped the set before its own, which stands then.
+        return max(0, int(row["waiting_sets_before"]) - int(row["waiting_sets"]))
 
     books.until_none_missing(plan, ["correct/carry_waiting"], missing)
 

@@ -7,8 +7,10 @@ the lines after the note may be in Kafka twice, and count once in the facts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,17 @@ class Progress:
     read_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something with lines: `key` and `etag` say what it is and what it holds, `origin` stands in the headers."""
+
+    name: str
+    key: str
+    etag: str
+    origin: str
+    open: Callable[[], AbstractContextManager[OpenFile]]
+
+
 Tell = Callable[[Progress], None]
 
 
@@ -81,9 +94,16 @@ class Loader:
         same content was cut off. Returns when Kafka has acknowledged every message. Raises `FixSettings` when the file
         cannot be read, `Retry` when Kafka is away.
         """
+        source = Source(str(path), str(path.resolve()), content_hash(path), path.name, partial(opened, path))
+        return self.load_source(stream, source, shift, again, tell)
+
+    def load_source(
+        self, stream: Stream, source: Source, shift: timedelta, again: bool = False, tell: Tell = lambda _progress: None
+    ) -> Loaded:
+        """The same for anything that has lines; errors of its reading are those of `source.open`."""
         book: dict[str, Any] = {
-            "key": str(path.resolve()),
-            "etag": content_hash(path),
+            "key": source.key,
+            "etag": source.etag,
             "topic": stream.topic,
             "epoch": self._log.epoch(stream.topic),
             "variant": f"shift {int(shift.total_seconds())} s" if shift else "",
@@ -91,14 +111,15 @@ class Loader:
         before = self._db.rows("ops/loaded", **book)
         if before and not again:
             row = before[0]
-            return Loaded(stream.name, str(path), int(row["lines"]), int(row["rejects"]), int(row["size_bytes"]), True)
+            counts_before = (int(row["lines"]), int(row["rejects"]), int(row["size_bytes"]))
+            return Loaded(stream.name, source.name, *counts_before, skipped=True)
         start = Progress() if before else self._noted(book)
 
         def note(progress: Progress) -> None:
             counts = {name: getattr(progress, name) for name in ("position", "lines", "sent", "rejects")}
             self._db.run("ops/record_load_progress", **book, **counts, saved_at=self._clock.now())
 
-        sending = _Sending(stream, path, self._ledger, shift, note, tell)
+        sending = _Sending(stream, source, self._ledger, shift, note, tell)
         done = sending.run(self._log, start)
         self._db.run(
             "ops/record_loaded",
@@ -108,7 +129,7 @@ class Loader:
             rejects=done.rejects,
             loaded_at=self._clock.now(),
         )
-        return Loaded(stream.name, str(path), done.sent, done.rejects, done.position, resumed_at=start.lines)
+        return Loaded(stream.name, source.name, done.sent, done.rejects, done.position, resumed_at=start.lines)
 
     def samples_shift(self, folder: Path) -> timedelta:
         """How far the bundled samples are moved so that their newest event is recent; decided once per platform."""
@@ -126,11 +147,17 @@ class _Sending:
     """The sending of one file."""
 
     def __init__(
-        self, stream: Stream, path: Path, ledger: Ledger, shift: timedelta, note: Callable[[Progress], None], tell: Tell
+        self,
+        stream: Stream,
+        source: Source,
+        ledger: Ledger,
+        shift: timedelta,
+        note: Callable[[Progress], None],
+        tell: Tell,
     ) -> None:
         self._stream = stream
-        self._path = path
-        self._origin = path.name
+        self._source = source
+        self._origin = source.origin
         self._ledger = ledger
         self._shift = shift if any(field.name == _TIME_FIELD for field in stream.fields) else timedelta(0)
         self._note = note
@@ -138,7 +165,7 @@ class _Sending:
 
     def run(self, log: EventLog, start: Progress) -> Progress:
         """Send what comes after `start`; returns when all is acknowledged."""
-        with opened(self._path) as file, log.sink() as sink:
+        with self._source.open() as file, log.sink() as sink:
             done = self._send_from(file, sink, start)
             sink.flush()
         return done

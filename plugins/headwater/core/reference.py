@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from headwater.assets import asset
 from headwater.contracts.json_schema import json_schema
 from headwater.contracts.rejects import HELP, RejectReason
 from headwater.contracts.streams import HEARTBEAT_FIELD, MAX_MESSAGE_BYTES, STREAMS, Field, Stream
 from headwater.contracts.types import Kind
+from headwater.core.checks import parse_check
+from headwater.core.proofs import ACCOUNTS, INGESTION, PROVEN, proofs_page
+from headwater.core.schema_reference import read_tables, warehouse_page
 from headwater.core.strict_json import MAX_DEPTH
 
 _HEAD = f"""# Events
@@ -35,6 +39,7 @@ message never costs its neighbours.
 | text | a string |
 | flag | `true` or `false` |
 | number | a number, or a string such as `"50.43"`; finite and in range |
+| whole number | a number without a fraction, such as `7` or `7.0`, in range |
 
 JSON is read strictly, as the engine's parser does:
 
@@ -54,13 +59,39 @@ order of the tables below, and the first one that is wrong is named with its rea
 |---|---|
 """  # noqa: E501 - a row of a table is one line
 
-_TYPES = {Kind.UUID: "UUID", Kind.TIME: "time", Kind.TEXT: "text", Kind.FLAG: "flag", Kind.NUMBER: "number"}
+_TYPES = {
+    Kind.UUID: "UUID",
+    Kind.TIME: "time",
+    Kind.TEXT: "text",
+    Kind.FLAG: "flag",
+    Kind.NUMBER: "number",
+    Kind.INTEGER: "whole number",
+}
 
 
 def reference_files() -> Mapping[str, str]:
     """Text of every generated file by its path below `docs/reference`."""
     schemas = {f"schemas/{name}.json": schema_text(stream) for name, stream in STREAMS.items()}
-    return {"events.md": reference_page(), **schemas}
+    tables = read_tables(asset("clickhouse/schema.sql").read_text(), migrations_text())
+    return {
+        "events.md": reference_page(),
+        "warehouse.md": warehouse_page(tables),
+        "../why-the-numbers-are-right.md": _proofs_page(),
+        **schemas,
+    }
+
+
+def _proofs_page() -> str:
+    root = asset("clickhouse/sql")
+    paths = [(kind, path) for kind in PROVEN for path in sorted((root / "quality" / kind.value).glob("*.sql"))]
+    checks = [parse_check(kind, path.stem, path.read_text()) for kind, path in paths]
+    names = [INGESTION.sql_name, ACCOUNTS.sql_name, *(check.sql_name for check in checks)]
+    return proofs_page(checks, {name: (root / f"{name}.sql").read_text() for name in names})
+
+
+def migrations_text() -> str:
+    """Every migration, in order."""
+    return "\n".join(path.read_text() for path in sorted(asset("clickhouse/migrations").glob("*.sql")))
 
 
 def schema_text(stream: Stream) -> str:
@@ -98,7 +129,8 @@ Staging table: `{stream.staging_table}`. Version {stream.version}; [JSON Schema]
 
 def _row(field: Field) -> str:
     column = field.column
-    ranged = f" {column.lowest:g} to {column.highest:g}" if column.kind is Kind.NUMBER else ""
+    numeric = column.kind in {Kind.NUMBER, Kind.INTEGER}
+    ranged = f" {column.lowest:.12g} to {column.highest:.12g}" if numeric else ""
     personal = " Personal data." if column.personal else ""
     required = "yes" if field.required else ""
     meaning = f"{field.description}{personal}"

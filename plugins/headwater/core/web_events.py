@@ -59,12 +59,17 @@ class Reader:
         kind = value.get("type")
         event_type = kind if _is_short(kind) else _short(value, "type", required=True)
         visit = self._visit(value, visitor)
-        url = _text(value, "url", required=True)
-        at = _time(_text(value, "created_at", required=True), latest)
+        url = value.get("url")
+        if type(url) is not str or not url:
+            url = _text(value, "url", required=True)
+        at = value.get("created_at")
+        at = _time(at if _is_short(at) else _text(value, "created_at", required=True), latest)
+        referrer = value.get("referrer")
         payload = value.get("payload") or _NOTHING
         if type(payload) is not dict:
             raise _RefusedError(RejectReason.WRONG_TYPE, "payload", f"expected an object, got {json_type(payload)}")
         given = _identity(value, "event_id")
+        title = payload.get("event_title")
         element = payload.get("element_id")
         return WebEvent(
             (given if _is_uuid(given) else made_id("event", given)) if given else content_id(value),
@@ -72,8 +77,8 @@ class Reader:
             event_type,
             visit,
             url,
-            _text(value, "referrer"),
-            _text(payload, "event_title"),
+            referrer if type(referrer) is str else _text(value, "referrer"),
+            title if type(title) is str else _text(payload, "event_title"),
             element if _is_short(element) else _short(payload, "element_id"),
             _coordinate(payload, "x"),
             _coordinate(payload, "y"),

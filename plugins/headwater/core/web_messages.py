@@ -64,7 +64,7 @@ class Mapper:
         event_id, at, event_type, visit, url, referrer, title, element, x, y, payload = event
         write = _known_page if len(url) + len(referrer) <= _REMEMBERED_LENGTH else _page
         page = write(url, referrer)
-        if type(page) is WebReject:
+        if isinstance(page, WebReject):
             return page
         location_end, path = page
         common = (self._known_visit if len(visit.user_agent) <= _REMEMBERED_LENGTH else self._visit)(visit)

@@ -11,6 +11,8 @@ from datetime import datetime
 from headwater.errors import FixSettings
 
 PREFIX = "hwk_"
+# Site of the key in the settings.
+OWN_SITE = "local"
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 

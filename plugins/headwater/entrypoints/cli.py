@@ -8,12 +8,14 @@ import sys
 import typer
 
 from headwater.entrypoints.commands import (
+    alerts,
     consume,
     dashboards,
     demo,
     erase,
     events,
     load,
+    objects,
     pipeline,
     query,
     rebuild,
@@ -21,6 +23,8 @@ from headwater.entrypoints.commands import (
     run,
     stack,
     trace,
+    visits,
+    windows,
     write_key,
 )
 from headwater.errors import HeadwaterError
@@ -39,15 +43,19 @@ MODULES = (
     stack,
     run,
     dashboards,
+    alerts,
     pipeline,
     rebuild,
     erase,
     load,
+    objects,
     consume,
     replay,
     query,
     trace,
     events,
+    visits,
+    windows,
     write_key,
 )
 for module in MODULES:

@@ -17,7 +17,7 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic_core import to_json
 
 from headwater.assets import asset
-from headwater.bootstrap import CollectorService
+from headwater.bootstrap_web import CollectorService
 from headwater.contracts import collector_metrics as metrics
 from headwater.contracts.web_events import Visitor
 from headwater.core.web_bodies import JSON, NDJSON, TooLargeError, UnreadableError, unpack, values

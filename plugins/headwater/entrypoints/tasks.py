@@ -7,6 +7,8 @@ to parse.
 from __future__ import annotations
 
 import logging
+import secrets
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -19,9 +21,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from pydantic import SecretStr
 
 from headwater.core.checks import CheckKind
-from headwater.errors import HeadwaterError, Retry, Stop
+from headwater.errors import FixSettings, HeadwaterError, Retry, Stop
 
 if TYPE_CHECKING:
+    from headwater.adapters.s3 import S3Objects
     from headwater.bootstrap import Platform
     from headwater.core.replay import Selection
 
@@ -249,6 +252,48 @@ def erase_user() -> dict[str, int]:
 
 
 @step
+def generate_clicks() -> int:
+    """Send made-up clicks, where the parameter asks for some."""
+    from headwater.core.generator.clicks import ClickSpec
+
+    params = _params()
+    seconds, rate = float(params.get("generate_s", 0)), float(params.get("rate", 50))
+    if not seconds:
+        log_.info("No clicks were asked for.")
+        return 0
+    spec = ClickSpec(rate, seconds, seed=int(params.get("seed") or secrets.randbits(32)))
+    sent = _platform().send_clicks(spec, threading.Event().wait)
+    _table("clicks", "seconds", "seed", rows=[(sent.clicks, round(sent.elapsed_s, 1), sent.seed)])
+    return sent.clicks
+
+
+@step
+def aggregate_windows() -> dict[str, int]:
+    """Count every click that the topic holds now in its window."""
+    done = _platform().windows().drain()
+    _table(
+        "clicks", "counted", "late", "rejected", "messages",
+        rows=[(done.clicks, done.counted, done.late, done.rejected, done.panes)],
+    )  # fmt: skip
+    return {"clicks": done.clicks, "counted": done.counted, "late": done.late, "rejected": done.rejected}
+
+
+@step
+def verify_clicks() -> None:
+    """Every click up to the committed offsets is in the tables once."""
+    accounts = _platform().click_accounts()
+    _table(
+        "read before", "counted", "kept aside", "read after",
+        rows=[(accounts.before, accounts.counted, accounts.aside, accounts.after)],
+    )  # fmt: skip
+    if not accounts.balance:
+        raise Stop(
+            f"{accounts.counted} clicks are counted and {accounts.aside} kept aside, but {accounts.before} were read. "
+            "Run `headwater verify` and look at ops.rejects and analytics.aggregation_clicks_raw."
+        )
+
+
+@step
 def run_check(kind: str) -> int:
     """Run the quality checks of one kind."""
     return _check([CheckKind(kind)])
@@ -267,6 +312,9 @@ def generate_quality_report() -> None:
     for row in rows:
         if not row["passed"]:
             log_.warning("%s: %s First rows: %s", row["check_name"], row["help"], row["sample"])
+    for state in _platform().alerts(_run_id()):
+        if state.firing:
+            log_.warning("ALERT %s: %s %s", state.alert.name, state.message, state.alert.help)
     failing = [row["check_name"] for row in rows if not row["passed"] and row["severity"] == "fail"]
     if failing or not rows:
         raise Stop(f"Quality checks failed: {', '.join(failing) or 'none has run'}.")
@@ -341,3 +389,94 @@ def _table(*heads: str, rows: Sequence[Sequence[object]]) -> None:
 
 def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def catch_up_from() -> datetime | None:
+    """The first hour that `load_from_s3` catches up from; None where it shall not."""
+    from headwater.settings import load_settings
+
+    first = load_settings().s3_start
+    return datetime(first.year, first.month, first.day, tzinfo=UTC) if first else None
+
+
+@step
+def list_objects() -> list[dict[str, Any]]:
+    """The objects of the run's hours."""
+    from headwater.app import objects
+
+    params, platform = _params(), _platform()
+    start, end = _hours(params)
+    store = _store(platform)
+    found = objects.list_objects(store, start, end, params["prefix"], params["streams"])
+    _table(
+        "range",
+        "bucket",
+        "objects",
+        rows=[(f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}", store.bucket, len(found))],
+    )
+    return [{"key": o.stored.key, "etag": o.stored.etag, "size_bytes": o.stored.size_bytes} for o in found]
+
+
+@step
+def load_object(listed: Mapping[str, Any]) -> dict[str, Any]:
+    """Send one object to its topic, unless its content was sent before."""
+    from headwater.core.object_keys import StoredObject, read_key
+
+    params, platform = _params(), _platform()
+    found = read_key(StoredObject(**listed), params["prefix"])
+    if found is None:
+        raise Stop(f"{listed['key']} is no key of events.")
+    loaded = platform.load_object(_store(platform), found, bool(params["load_again"]))
+    outcome = "had been sent before" if loaded.skipped else "sent"
+    _table(
+        "object", "outcome", "lines", "rejected", "bytes",
+        rows=[(loaded.path, outcome, loaded.sent, loaded.rejected, loaded.size_bytes)],
+    )  # fmt: skip
+    return {"key": listed["key"], "outcome": outcome, "lines": loaded.sent, "rejected": loaded.rejected}
+
+
+@step
+def verify_objects(found: Sequence[Mapping[str, Any]], loaded: Sequence[Mapping[str, Any]]) -> None:
+    """Every listed object was sent, now or before."""
+    done = {each["key"]: each for each in loaded if each}
+    _table(
+        "object", "outcome", "lines", "rejected",
+        rows=[
+            (each["key"], *(done[each["key"]][n] for n in ("outcome", "lines", "rejected")))
+            if each["key"] in done else (each["key"], "NOT LOADED", "", "")
+            for each in found
+        ],
+    )  # fmt: skip
+    missing = [each["key"] for each in found if each["key"] not in done]
+    if missing:
+        raise Stop(f"{len(missing)} of {len(found)} objects were not loaded, first {missing[0]}. Look at their tasks.")
+
+
+def _hours(params: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    """The range of the params, else the hour of the run."""
+    if not params["start_date"]:
+        context = get_current_context()
+        first, last = context["data_interval_start"], context["data_interval_end"]
+        if first is None or last is None or first == last:
+            raise FixSettings("A run by hand needs the param start_date.")
+        return first, last
+    start = datetime.fromisoformat(params["start_date"]).replace(tzinfo=UTC)
+    until = params["end_date"] or params["start_date"]
+    end = datetime.fromisoformat(until).replace(tzinfo=UTC)
+    if len(until) == len("2026-01-31"):
+        end += timedelta(days=1)
+    return start, max(end, start + timedelta(hours=1)) if not params["end_date"] else end
+
+
+def _store(platform: Platform) -> S3Objects:
+    """The bucket by Airflow's connection `s3_default`, where there is one."""
+    from headwater.adapters.s3 import S3Objects
+
+    bucket = _params()["bucket"] or None
+    connection = _connection("s3_default")
+    if connection is None:
+        return platform.objects(bucket)
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    named = bucket or connection.extra_dejson.get("bucket") or platform.settings.s3_bucket
+    return S3Objects(S3Hook(aws_conn_id="s3_default").get_conn(), named)

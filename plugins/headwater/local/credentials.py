@@ -29,6 +29,7 @@ KEPT_SETTINGS = (
     "kafka_port",
     "kafka_controller_port",
     "s3_port",
+    "s3_start",
     "consumer_port",
     "superset_port",
     "collector_port",

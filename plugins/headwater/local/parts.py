@@ -139,7 +139,6 @@ def _servers(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, 
             healthy=lambda: collector.answers(ports.collector),
             needs=("kafka",),
             ports={collector.PART: ports.collector},
-            prepare=lambda: collector.let_in(layout, secrets.collector_write_key),
         ),
     )
 

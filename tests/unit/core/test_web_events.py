@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from headwater.contracts.rejects import RejectReason
-from headwater.contracts.streams import STREAMS
+from headwater.contracts.streams import VISIT_STREAMS
 from headwater.contracts.web_events import MAX_EVENT_BYTES, Visitor, WebEvent, WebReject
 from headwater.core.verdict import Accepted, judge
 from headwater.core.web_events import Reader, content_id, latest_time, made_id
@@ -170,7 +170,7 @@ def test_whatever_is_accepted_is_valid_in_every_stream() -> None:
             continue
         made = _messages(event)
         accepted += 1
-        for name, stream in STREAMS.items():
+        for name, stream in VISIT_STREAMS.items():
             raw = getattr(made.visit if name in ("device", "geo") else made, name)
             verdict = judge(stream, raw, NOW - timedelta(seconds=30))
             assert isinstance(verdict, Accepted), f"{name}: {verdict}\n{raw!r}\nof {changes}"

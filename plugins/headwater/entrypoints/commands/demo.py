@@ -11,13 +11,15 @@ import typer
 
 from headwater.adapters.airflow import Airflow
 from headwater.bootstrap import Platform
-from headwater.entrypoints.commands import stack
+from headwater.entrypoints.commands import stack, visits
 from headwater.entrypoints.commands.output import console, progress, show_table
 from headwater.entrypoints.commands.query import show_summary
 from headwater.entrypoints.commands.run import run
 from headwater.settings import Settings, load_settings
 
 _DAGS = ("init_data_pipeline", "streaming_to_clickhouse", "build_dwh_layer", "data_quality_checks")
+
+_VISITS = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +55,8 @@ def demo() -> None:
         timed("Wait for the DAGs", lambda: airflow.wait_parsed(_DAGS))
     for dag_id in _DAGS:
         timed(f"Run {dag_id}", lambda dag_id=dag_id: _run(dag_id, settings))  # type: ignore[misc]
+    if settings.samples_dir is None:
+        timed("Send live visits to the collector", lambda: visits.visits(_VISITS))
     found = Platform(settings).summary()
     console.print()
     show_summary(found)
@@ -89,6 +93,7 @@ def _show_addresses(settings: Settings) -> None:
         f"  Airflow      {settings.airflow_url}  user {settings.airflow_user}  password {airflow_password}",
         f"  ClickHouse   {address}  user {user} (reads only)  password {password}",
         f"  Kafka        {settings.kafka_bootstrap}",
+        f"  Demo shop    {settings.collector_url}/home  (your visit becomes facts)",
         "Ask",
         '  .venv/bin/headwater sql "SELECT event_type, count() FROM analytics.fact_events GROUP BY event_type"',
         "See",

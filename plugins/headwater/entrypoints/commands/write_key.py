@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from headwater.bootstrap import key_file
+from headwater.bootstrap_web import key_file
 from headwater.entrypoints.commands.output import AsJson, show_json, show_table
 from headwater.settings import load_settings
 
