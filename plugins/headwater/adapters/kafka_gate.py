@@ -28,7 +28,7 @@ _CONFIG: Mapping[str, str | int | float | bool] = {
     "reconnect.backoff.max.ms": 1_000,
 }
 _MOST_BYTES = 64 * 1024 * 1024
-_POLL_S = 0.001
+_POLL_S = 0.003
 _SLOW_POLL_S = 0.01
 # After so many polls without an end, what is under way takes long anyway.
 _QUICK_POLLS = 200
