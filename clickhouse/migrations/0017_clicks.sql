@@ -1,6 +1,7 @@
 -- Clicks on products, counted in windows of time.
 
--- One row per accepted message of aggregation_clicks.
+-- One row per accepted message of aggregation_clicks. Kept: it is small, and there is no other copy. Windows come nearly
+-- in the order of time, so that a range of time is a range of the table.
 CREATE TABLE IF NOT EXISTS analytics.aggregation_clicks_raw
 (
     product_id UInt32 COMMENT 'The product.',
@@ -14,19 +15,13 @@ CREATE TABLE IF NOT EXISTS analytics.aggregation_clicks_raw
     kafka_time  DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     ingested_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     origin      LowCardinality(String),
-    origin_line UInt64 CODEC(Delta, ZSTD(1))
+    origin_line UInt64 CODEC(Delta, ZSTD(1)),
+    INDEX by_time timestamp TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (epoch, partition, offset)
-TTL toDateTime(ingested_at) + INTERVAL 90 DAY
 SETTINGS non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1;
-
--- What `product_clicks` shows is kept: it is small, and there is no other copy.
-ALTER TABLE analytics.aggregation_clicks_raw REMOVE TTL;
-
--- Windows come nearly in the order of time, so that a range of time is a range of the table.
-ALTER TABLE analytics.aggregation_clicks_raw ADD INDEX IF NOT EXISTS by_time timestamp TYPE minmax GRANULARITY 1;
 
 -- One row per product and window: the clicks of the window.
 CREATE VIEW IF NOT EXISTS analytics.product_clicks

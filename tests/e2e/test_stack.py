@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from headwater.bootstrap import Platform
+from headwater.contracts.streams import STREAMS
 from headwater.local.guard import descendants
 from headwater.local.processes import leftovers
 from headwater.local.stack import Stack
@@ -102,7 +103,7 @@ def _consumes_once_there_is_something_to_consume(stack: Stack) -> None:
     platform = Platform(load_settings(stack.layout.home))
     platform.migrate()
     platform.create_topics()
-    _await(lambda: log.read_text().count('"event": "resumed"') == 15, log.read_text)
+    _await(lambda: log.read_text().count('"event": "resumed"') == 3 * len(STREAMS), log.read_text)
     with platform.log.sink() as sink:
         sink.send("geo_events", b"k", geo())
 

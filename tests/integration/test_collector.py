@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ import httpx
 import pytest
 import zstandard
 
+from headwater.adapters.clickhouse import ClickHouse
 from headwater.contracts.streams import VISIT_STREAMS
 from headwater.core.verdict import Accepted, judge
 from tests.support.collector import Served, serving, web_event
+from tests.support.front import Front
 from tests.support.kafka import Broker
 from tests.support.shell import HEADWATER
 from tests.support.topics import fresh_topics
@@ -196,6 +199,26 @@ def test_visits_of_the_command_line_are_purchases(collector: Served, broker: Bro
     assert done.returncode == 0, done.stderr
     assert "2 visits, 18 events" in done.stderr
     assert purchases() == before + 2
+
+
+def test_refused_events_are_kept_with_their_reason(
+    broker: Broker, warehouse: ClickHouse, front: Front, tmp_path: Path
+) -> None:
+    with serving(tmp_path, broker.bootstrap, {"clickhouse_writer_url": front.writer_url}) as served:
+        answer = served.post([web_event(), 5, web_event(url=...)])
+        assert answer.json()["accepted"] == 1
+        served.post(b'{"a":\n{broken', Content_Type="application/x-ndjson")
+        deadline = time.monotonic() + 30
+        query = "SELECT * FROM ops.rejects WHERE stream = 'http' ORDER BY rejected_at, origin_line"
+        while len(rows := warehouse.query(query)) < 4:
+            assert time.monotonic() < deadline, rows
+            time.sleep(0.1)
+    assert [(row["reason"], row["field"], row["origin_line"]) for row in rows] == [
+        ("not_an_object", "", 2), ("missing_field", "url", 3), ("invalid_json", "", 1), ("invalid_json", "", 2),
+    ]  # fmt: skip
+    assert rows[0]["raw"] == "5"
+    assert rows[0]["origin"] == rows[1]["origin"]
+    assert rows[0]["origin"].startswith("http:shop.example/")
 
 
 def test_a_key_has_its_rate(broker: Broker, tmp_path: Path) -> None:

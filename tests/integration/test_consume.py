@@ -21,7 +21,7 @@ from headwater.adapters.kafka import KafkaLog
 from headwater.app.migrate import migrate, read_migrations
 from headwater.assets import asset
 from headwater.contracts.streams import STREAMS
-from tests.support.events import browser, device, geo, interaction, location
+from tests.support.events import browser, counted, device, geo, interaction, location
 from tests.support.front import Front
 from tests.support.kafka import Broker
 from tests.support.shell import Shell
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.stack
 _DEADLINE_S = 60
 _MAKE: Mapping[str, Callable[..., bytes]] = {
     "browser": browser, "device": device, "geo": geo, "location": location, "interaction": interaction,
+    "aggregation_clicks": counted,
 }  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def test_it_waits_for_schema_and_topics_then_stores_and_tells_how_it_is(
     for name in ("analytics", "ops"):
         owner.execute(f"DROP DATABASE IF EXISTS {name} SYNC")
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    if topics := [name for name in admin.list_topics(timeout=10).topics if name.endswith("_events")]:
+    if topics := [name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")]:
         for future in admin.delete_topics(topics).values():
             future.result(10)
 
@@ -122,10 +123,10 @@ def test_it_waits_for_schema_and_topics_then_stores_and_tells_how_it_is(
     migrate(read_migrations(asset("clickhouse/migrations")), owner)
     service.until(lambda: "headwater topics" in service.events("waiting")[-1]["reason"])
     fresh_topics(broker.bootstrap)
-    service.until(lambda: len(service.events("resumed")) == 12)
+    service.until(lambda: len(service.events("resumed")) == 3 * len(STREAMS))
 
     _send(broker, 400, bad=3)
-    service.until(lambda: _staged(owner) == 4 * 397)
+    service.until(lambda: _staged(owner) == len(STREAMS) * 397)
     service.until(lambda: 'reason="invalid_json"} 3' in _metrics(port))
     text = _metrics(port)
     assert 'headwater_ingested_rows_total{stream="geo",target="staged"} 397' in text

@@ -104,7 +104,7 @@ def test_freshness_is_from_sending_to_the_closing_of_the_claim(stage: Stage) -> 
 
 
 def test_heartbeats_of_open_claims_and_old_ones_are_not_counted(stage: Stage) -> None:
-    assert [each.heartbeats for each in freshness(stage.db, stage.clock, 5)] == [0, 0, 0, 0]
+    assert [each.heartbeats for each in freshness(stage.db, stage.clock, 5)] == [0] * len(STREAMS)
     Heartbeats([GEO], stage.log, stage.clock, "me").beat()
     stage.send("geo")
     (geo,) = [each for each in freshness(stage.db, stage.clock, 5) if each.stream == "geo"]
@@ -112,6 +112,6 @@ def test_heartbeats_of_open_claims_and_old_ones_are_not_counted(stage: Stage) ->
     assert geo.max_s is not None
     assert geo.max_s >= 0
     later = FixedClock(stage.clock.now() + timedelta(hours=1))
-    assert [each.heartbeats for each in freshness(stage.db, later, 5)] == [0, 0, 0, 0]
+    assert [each.heartbeats for each in freshness(stage.db, later, 5)] == [0] * len(STREAMS)
     stage.db.execute("TRUNCATE TABLE ops.stored")
-    assert [each.heartbeats for each in freshness(stage.db, stage.clock, 5)] == [0, 0, 0, 0]
+    assert [each.heartbeats for each in freshness(stage.db, stage.clock, 5)] == [0] * len(STREAMS)

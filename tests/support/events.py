@@ -71,6 +71,11 @@ def interaction(event: str, click: str = "c1", at: str = "2026-05-01 10:00:00", 
     )  # fmt: skip
 
 
+def counted(_event: str, **changes: Any) -> bytes:
+    """Clicks on a product in a window."""
+    return _raw({"product_id": 7, "count": 1, "timestamp": 1_777_629_600}, changes)
+
+
 def _raw(event: dict[str, Any], changes: dict[str, Any]) -> bytes:
     merged = {**event, **changes}
     return json.dumps({k: v for k, v in merged.items() if v is not ...}).encode()

@@ -17,7 +17,7 @@ _CONFIG: Mapping[str, str | int | float | bool] = {
     **QUIET,
     "acks": "all",
     "enable.idempotence": True,
-    "linger.ms": 5,
+    "linger.ms": 10,
     "compression.type": "lz4",
     "message.max.bytes": 2_000_000,
     # A request waits no longer than this for its answer.

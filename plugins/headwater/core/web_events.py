@@ -68,11 +68,13 @@ class Reader:
         payload = value.get("payload") or _NOTHING
         if type(payload) is not dict:
             raise _RefusedError(RejectReason.WRONG_TYPE, "payload", f"expected an object, got {json_type(payload)}")
-        given = _identity(value, "event_id")
+        given = value.get("event_id")
+        if type(given) is not str or not _is_uuid(given):
+            given = _event_id(value)
         title = payload.get("event_title")
         element = payload.get("element_id")
         return WebEvent(
-            (given if _is_uuid(given) else made_id("event", given)) if given else content_id(value),
+            given,
             at,
             event_type,
             visit,
@@ -134,6 +136,11 @@ def _read_visit(value: Mapping[str, Any], visitor: Visitor) -> Visit:
 def made_id(kind: str, text: str) -> str:
     """`text` when it is a UUID, else a UUIDv5 of it in the project's namespace."""
     return text if _is_uuid(text) else str(uuid5(NAMESPACE, f"{kind}:{text}"))
+
+
+def _event_id(value: Mapping[str, Any]) -> str:
+    given = _identity(value, "event_id")
+    return made_id("event", given) if given else content_id(value)
 
 
 def content_id(value: Mapping[str, Any]) -> str:
