@@ -20,6 +20,8 @@ WITH
         UNION ALL SELECT topic, epoch, partition, offset FROM analytics.events_device_raw WHERE ingested_at >= since
         UNION ALL SELECT topic, epoch, partition, offset FROM analytics.events_geo_raw WHERE ingested_at >= since
         UNION ALL SELECT topic, epoch, partition, offset FROM analytics.events_location_raw WHERE ingested_at >= since
+        UNION ALL SELECT topic, epoch, partition, offset FROM analytics.events_interaction_raw WHERE ingested_at >= since
+        UNION ALL SELECT topic, epoch, partition, offset FROM analytics.aggregation_clicks_raw WHERE ingested_at >= since
         UNION ALL SELECT DISTINCT topic, epoch, partition, offset FROM ops.erased WHERE ingested_at >= since AND place = 'staged'
     )
 SELECT b.topic AS topic, b.partition AS partition, b.rows AS booked, countIf(h.offset >= b.low AND h.offset < b.high) AS rows,
