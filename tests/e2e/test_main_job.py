@@ -175,7 +175,7 @@ def test_the_next_runs_succeed_after_every_part_was_killed_in_the_middle_of_one(
     killed = {part.name: part.pid for part in stack.status().parts if part.pid is not None}
     for pid in killed.values():
         os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 60
     while not _healed(stack, killed):
         assert time.monotonic() < deadline, stack.status().as_json()
         time.sleep(0.5)

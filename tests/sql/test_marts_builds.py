@@ -114,9 +114,8 @@ def test_a_mart_reads_the_days_that_its_filter_names(no_facts: ClickHouse, front
     for mart in ("browser_device_hourly_events_agg", "source_campaign_buy_events_agg", "hourly_sources_users_agg"):
         assert 0 < read("read_rows", mart, one_day) * 9 < read("read_rows", mart, "1"), mart
     leading = "browser_device_hourly_buy_leading_pages_agg"
-    # Nine of ten days of product views stay unread. How much is read of the purchases differs from run to run: the
-    # engine filters them by the views that it has seen so far.
-    assert 0 < read("read_rows", leading, one_day) <= read("read_rows", leading, "1") - 9 * 10_000
+    read("read_rows", leading, one_day)  # the engine orders joins by the sizes of the last run, here of other rows
+    assert read("read_bytes", leading, one_day) * 3 < read("read_bytes", leading, "1")
     started = one_day.replace("hour", "started_at")
     assert read("read_bytes", "sessions", started) * 3 < read("read_bytes", "sessions", "1")
     client.close()

@@ -23,7 +23,7 @@ from headwater.ports import FlushLimits
 
 log_ = logging.getLogger(__name__)
 
-# The client has as many at hand; of more it waits for the last ones, which costs twice the processor time.
+# About what the client's queue holds: a reader that is ahead of the broker waits for the rest of a larger number.
 _AT_ONCE = 500
 # Under a backlog a batch waits for its size, but a partition with little in it not for ever.
 _PATIENCE = 5
