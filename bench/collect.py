@@ -22,7 +22,8 @@ from rich.table import Table
 from headwater.adapters.kafka import KafkaLog
 from headwater.contracts.streams import VISIT_STREAMS
 from tests.support.collector import serving
-from tests.support.kafka import Broker, free_ports
+from tests.support.kafka import Broker
+from tests.support.ports import free_port
 
 _REQUIRED_RATIO = 0.2
 _REQUIRED_P99_MS = 50.0
@@ -63,7 +64,7 @@ def main(seconds: float = 4.0, rounds: int = 2) -> None:
     """Measure batches of 1, 10 and 100."""
     runs: list[Run] = []
     with tempfile.TemporaryDirectory(prefix="hw-bench-") as home, Broker.start(Path(home) / "kafka") as broker:
-        (port,) = free_ports(1)
+        port = free_port()
         bare = subprocess.Popen([sys.executable, "-m", "bench.bare_endpoint", str(port)])
         try:
             settings = {"collector_rate": "10000000"}

@@ -44,3 +44,14 @@ def warehouse(front: Front) -> Iterator[ClickHouse]:
     database = ClickHouse(front.writer_url)
     yield database
     database.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes test side by side, a file's tests stay with one of them, and so do all that share the whole stack: those first.
+
+    They take longest, and the many short ones fill what is left.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+    for item in items:
+        group = "e2e" if item.get_closest_marker("e2e") else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -16,7 +16,8 @@ from headwater.app.migrate import migrate, read_migrations
 from tests.chaos.members import ROOT
 from tests.chaos.scenario import Field, Scenario
 from tests.chaos.tears import FragileFront
-from tests.support.kafka import Broker, free_ports
+from tests.support.kafka import Broker
+from tests.support.ports import free_port
 
 SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 _ROOM_BYTES = 4 << 30
@@ -30,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
 
 
 def _started(folder: Path) -> Iterator[Field]:
-    fragile = FragileFront.start(folder / "ch", free_ports(1)[0])
+    fragile = FragileFront.start(folder / "ch", free_port())
     try:
         owner = ClickHouse(fragile.front.owner_url)
         migrate(read_migrations(ROOT / "clickhouse" / "migrations"), owner)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from headwater.contracts.streams import STREAMS
 from tests.support.events import browser, counted, device, geo, interaction, location
 from tests.support.front import Front
 from tests.support.kafka import Broker
+from tests.support.ports import free_port
 from tests.support.shell import Shell
 from tests.support.topics import fresh_topics
 
@@ -116,7 +116,7 @@ def test_it_waits_for_schema_and_topics_then_stores_and_tells_how_it_is(
         for future in admin.delete_topics(topics).values():
             future.result(10)
 
-    port = _free_port()
+    port = free_port()
     service = serve("--wait", "--metrics-port", str(port), "--heartbeat-seconds", "0.3")
     service.until(lambda: bool(service.events("waiting")))
     assert "headwater migrate" in service.events("waiting")[0]["reason"]
@@ -205,9 +205,3 @@ def _metrics(port: int) -> str:
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         text: str = answer.read().decode()
     return text
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

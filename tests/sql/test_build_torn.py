@@ -24,7 +24,7 @@ from tests.sql.test_corrections import assert_sound, built_incomplete
 from tests.support.emptied import empty_warehouse
 from tests.support.events import browser, device, geo, location
 from tests.support.fingerprint import fingerprint
-from tests.support.kafka import free_ports
+from tests.support.ports import free_port
 from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
@@ -39,7 +39,7 @@ def _tables(*short: str) -> list[ParameterSet]:
 @pytest.fixture(scope="module")
 def fragile(short_folder: Path) -> Iterator[FragileFront]:
     """A front that dies when it is told to."""
-    started = FragileFront.start(short_folder / "torn", free_ports(1)[0])
+    started = FragileFront.start(short_folder / "torn", free_port())
     yield started
     started.front.stop()
 

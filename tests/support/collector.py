@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import httpx
 
 from headwater.adapters.clock import SystemClock
 from headwater.adapters.write_keys import KeyFile
+from tests.support.ports import free_port
 
 _DEADLINE_S = 60
 
@@ -92,7 +92,7 @@ def serving(
     home.mkdir(parents=True, exist_ok=True)
     key = KeyFile(home / "secrets" / "write-keys.json", SystemClock()).make("shop.example")
     named = {f"HEADWATER_{name.upper()}": value for name, value in (settings or {}).items()}
-    served = Served(home, _free_port(), key, {"HEADWATER_KAFKA_BOOTSTRAP": bootstrap, **named})
+    served = Served(home, free_port(), key, {"HEADWATER_KAFKA_BOOTSTRAP": bootstrap, **named})
     try:
         served.start(ready=ready)
         yield served
@@ -110,10 +110,3 @@ def web_event(**changes: Any) -> dict[str, Any]:
         "payload": {"event_title": "Add to cart", "element_id": "add", "x": 10.5, "y": 20},
     }  # fmt: skip
     return {name: value for name, value in {**event, **changes}.items() if value is not ...}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

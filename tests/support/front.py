@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.support.ports import free_port
 
 _DEADLINE_S = 60
 _USERS = ("owner", "writer", "reader")
@@ -39,7 +40,7 @@ class Front:
         """Start (on a free port) and wait until it answers; `options` and `environment` go to the program."""
         folder.mkdir(parents=True, exist_ok=True)
         passwords = {user: secrets.token_urlsafe(18) for user in _USERS}
-        front = cls(folder, port or _free_port(), passwords, options, environment or {})
+        front = cls(folder, port or free_port(), passwords, options, environment or {})
         path = folder / "secrets.json"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -138,9 +139,3 @@ class Front:
             return False
         finally:
             connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

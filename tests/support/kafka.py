@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from types import TracebackType
 from headwater.assets import project_root
 from headwater.local import kafka
 from headwater.local.jars import class_path
+from tests.support.ports import free_ports
 
 _START_S = 60.0
 
@@ -91,19 +91,3 @@ class Broker:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now, outside the range from which the kernel picks ports for clients."""
-    found: list[int] = []
-    start = 21000 + os.getpid() * 7 % 9000
-    for port in range(start, start + 1000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError("No free port was found.")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from headwater.adapters.s3 import S3Objects, s3_client
 from headwater.local import objects
-from tests.support.kafka import free_ports
+from tests.support.ports import free_port
 
 _DEADLINE_S = 60
 
@@ -17,7 +17,7 @@ _DEADLINE_S = 60
 @contextmanager
 def bucket(name: str = "events") -> Iterator[S3Objects]:
     """An empty bucket."""
-    (port,) = free_ports(1)
+    port = free_port()
     process = subprocess.Popen(objects.command(port, name), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + _DEADLINE_S
