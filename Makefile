@@ -9,8 +9,6 @@ UV := .uv/bin/uv
 PYTHON := $(shell for p in python3.11 python3.12; do $$p -c 'import sys' >/dev/null 2>&1 && { echo $$p; break; }; done)
 BIN := .venv/bin
 HOME_DIR := $(or $(HEADWATER_HOME),.headwater)
-# One test process per core, up to four: each starts its own ClickHouse and Kafka.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 export UV_LINK_MODE ?= hardlink
 export PYTHONUNBUFFERED := 1
 
@@ -46,7 +44,7 @@ compose-check: secrets ## Let Docker's own parser check docker-compose.yml
 
 .PHONY: test
 test: setup-dev setup-superset chromium ## Set everything up and run the whole test suite
-	@$(BIN)/python -m pytest -q -m "not long" $(SIDE_BY_SIDE)
+	@$(BIN)/python -m pytest -q -m "not long"
 
 # --- what a developer runs ----------------------------------------------------------------------------------------
 

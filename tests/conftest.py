@@ -46,6 +46,7 @@ def warehouse(front: Front) -> Iterator[ClickHouse]:
     database.close()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where processes test side by side, a file's tests stay with one of them, and so do all that share the whole stack: those first.
 
