@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -52,6 +53,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     They take longest, and the many short ones fill what is left.
     """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
     items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
     for item in items:
         group = "e2e" if item.get_closest_marker("e2e") else item.path.name
