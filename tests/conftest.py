@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from headwater.adapters.clickhouse import ClickHouse
 from tests.support.emptied import empty_warehouse
 from tests.support.front import Front
 from tests.support.kafka import Broker
+from tests.support.side_by_side import FileByFile
 
 
 @pytest.fixture(scope="session")
@@ -47,15 +49,13 @@ def warehouse(front: Front) -> Iterator[ClickHouse]:
     database.close()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where processes test side by side, a file's tests stay with one of them, and so do all that share the whole stack: those first.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByFile:
+    """Deal out whole files."""
+    return FileByFile(config, log)
 
-    They take longest, and the many short ones fill what is left.
-    """
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
-    for item in items:
-        group = "e2e" if item.get_closest_marker("e2e") else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, the tests of the whole stack come first: they take longest, and short ones fill what is left."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
