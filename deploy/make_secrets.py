@@ -88,6 +88,7 @@ def mounted_files(values: Mapping[str, str]) -> dict[str, str]:
         "airflow_database_url": database,
         "airflow_owner.env": f"HEADWATER_CLICKHOUSE_URL=http://owner:{values['clickhouse_owner']}@clickhouse:8123/\n",
         "collector.env": collector_env(values),
+        "streaming.env": streaming_env(values),
         "airflow_connections.json": json.dumps(connections(values), indent=1),
         "clickhouse_passwords.xml": clickhouse_passwords(values),
         "clickhouse_reader_password": values["clickhouse_reader"],
@@ -124,9 +125,12 @@ def connections(values: Mapping[str, str]) -> dict[str, dict[str, object]]:
 
 def collector_env(values: Mapping[str, str]) -> str:
     """What the collector reads: the key of the demo shop, and where refused events are kept."""
-    url = f"http://writer:{values['clickhouse_writer']}@clickhouse:8123/"
-    key = values["collector_write_key"]
-    return f"HEADWATER_COLLECTOR_WRITE_KEY={key}\nHEADWATER_CLICKHOUSE_WRITER_URL={url}\n"
+    return f"HEADWATER_COLLECTOR_WRITE_KEY={values['collector_write_key']}\n{streaming_env(values)}"
+
+
+def streaming_env(values: Mapping[str, str]) -> str:
+    """What the services that run on read: the login of the writer."""
+    return f"HEADWATER_CLICKHOUSE_WRITER_URL=http://writer:{values['clickhouse_writer']}@clickhouse:8123/\n"
 
 
 def clickhouse_passwords(values: Mapping[str, str]) -> str:

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     consumer_port: int | None = Field(
         default=None, ge=1, le=65535, description="Metrics of the stack's consumer; unset: 9108 plus the offset."
     )
+    windows: bool = Field(default=False, description="Whether the local stack also runs `headwater windows`.")
+    windows_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Metrics of the stack's `windows`; unset: 9109 plus the offset."
+    )
     visitors: bool = Field(default=False, description="Whether the local stack also plays imaginary live visits.")
     superset: bool | None = Field(
         default=None, description="Whether the local stack runs Superset; unset: where `.venv-superset` is set up."

@@ -58,10 +58,11 @@ def services(environment: Mapping[str, str] | None = None) -> dict[str, dict[str
 
 
 def airflow_services() -> dict[str, dict[str, Any]]:
-    """Services that run Airflow; the collector has the same image and is none of them."""
+    """Services that run Airflow; some of ours have the same image and are none of them."""
     found = {name: each for name, each in services().items() if _dockerfile(each) == "airflow/Dockerfile"}
-    assert "collector" in found
-    return {name: each for name, each in found.items() if name != "collector"}
+    others = {"collector", "consumer", "windows"}
+    assert others < found.keys()
+    return {name: each for name, each in found.items() if name not in others}
 
 
 def _dockerfile(service: Mapping[str, Any]) -> str:

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
@@ -26,6 +28,8 @@ from headwater.ports import FlushLimits
 from tests.integration.counter import POINTS, SESSION, URL, WINDOWS
 from tests.support.front import Front
 from tests.support.kafka import Broker
+from tests.support.ports import free_ports
+from tests.support.shell import Shell
 from tests.support.topics import fresh_topics
 
 pytestmark = pytest.mark.stack
@@ -97,6 +101,53 @@ def test_counted_stored_and_added_up(log: KafkaLog, warehouse: ClickHouse) -> No
     again = _windows(log, warehouse).drain()
     late = done.late + again.late
     assert _counted(log, warehouse) == (valid + more - late, broken + wrong + late)
+
+
+def test_the_service_waits_for_its_topics_counts_and_tells_what_it_counted(
+    log: KafkaLog, warehouse: ClickHouse, broker: Broker, front: Front, tmp_path: Path
+) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    for future in admin.delete_topics([CLICKS.topic]).values():
+        future.result(10)
+    shell, (port,) = Shell.of(front, broker, tmp_path / "home"), free_ports(1)
+    written = tmp_path / "log"
+    service = shell.start("windows", "--wait", "--metrics-port", str(port), "--emit-every", "0.3", log=written)
+    try:
+        _until(lambda: '"waiting"' in written.read_text())
+        assert _metrics(port)["headwater_windows_running"] == 0
+        fresh_topics(broker.bootstrap)
+        valid, broken = _send(log, 1_000, seed=60)
+        _until(lambda: sum(_outcomes(port).values()) == valid + broken)
+        told = _outcomes(port)
+        assert _metrics(port)["headwater_windows_running"] == 1
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(_DEADLINE_S) == 0, written.read_text()
+    finally:
+        service.kill()
+        service.wait()
+    assert (told["counted"] + told["late"], told["rejected"]) == (valid, broken)
+    assert _counted(log, warehouse) == (told["counted"], told["late"] + broken)
+
+
+def _metrics(port: int) -> dict[str, float]:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def _outcomes(port: int) -> dict[str, float]:
+    found = _metrics(port)
+    return {
+        outcome: found.get(f'headwater_windows_clicks_total{{outcome="{outcome}"}}', 0)
+        for outcome in ("counted", "late", "rejected")
+    }
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _DEADLINE_S
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("point", [pytest.param(p, marks=[] if p in SHORT else pytest.mark.long) for p in POINTS])

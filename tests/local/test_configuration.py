@@ -40,7 +40,14 @@ def secrets(layout: Layout) -> Credentials:
 
 
 PORTS = Ports(
-    airflow=18080, clickhouse=18123, kafka=19092, kafka_controller=19093, s3=19000, consumer=19108, superset=18088
+    airflow=18080,
+    clickhouse=18123,
+    kafka=19092,
+    kafka_controller=19093,
+    s3=19000,
+    consumer=19108,
+    windows=19109,
+    superset=18088,
 )
 
 
@@ -92,6 +99,14 @@ def test_a_consumer_is_part_of_the_stack_only_where_it_is_asked_for(layout: Layo
     (part,) = [each for each in platform(layout, PORTS, secrets, consumer=True).parts if each.name == "consumer"]
     assert part.job.command[3:] == ("consume", "--wait", "--metrics-port", "19108")
     assert part.ports == {"consumer": 19108}
+    assert not part.healthy(), "Nothing answers at that port."
+
+
+def test_windows_are_part_of_the_stack_only_where_they_are_asked_for(layout: Layout, secrets: Credentials) -> None:
+    assert "windows" not in {part.name for part in platform(layout, PORTS, secrets).parts}
+    (part,) = [each for each in platform(layout, PORTS, secrets, windows=True).parts if each.name == "windows"]
+    assert part.job.command[3:] == ("windows", "--wait", "--metrics-port", "19109")
+    assert part.ports == {"windows": 19109}
     assert not part.healthy(), "Nothing answers at that port."
 
 
@@ -173,7 +188,7 @@ def test_airflow_stays_on_this_machine(layout: Layout, secrets: Credentials) -> 
 
 
 def test_needs_name_parts_or_steps(layout: Layout, secrets: Credentials) -> None:
-    plan = platform(layout, PORTS, secrets, consumer=True)
+    plan = platform(layout, PORTS, secrets, consumer=True, windows=True)
     names = {part.name for part in plan.parts} | {step.name for step in plan.steps}
     assert {need for part in plan.parts for need in part.needs} == {DATABASE_STEP, "kafka", "clickhouse"}
     assert {need for step in plan.steps for need in step.needs} <= names

@@ -87,14 +87,15 @@ def test_settings_read_what_the_stack_wrote(settings: Settings, tmp_path: Path) 
     assert found.clickhouse_url.get_secret_value() == f"http://owner:{secrets.clickhouse_owner}@127.0.0.1:8223/"
 
 
-def test_whether_a_stack_consumes_is_kept_until_it_is_said_otherwise(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["consumer", "windows", "visitors"])
+def test_whether_a_stack_has_a_part_is_kept_until_it_is_said_otherwise(settings: Settings, part: str) -> None:
     layout = Layout.of(settings)
     layout.make()
     secrets = Credentials.of(layout)
     for wanted in (True, False):
-        chosen = settings.model_copy(update={"consumer": wanted})
+        chosen = settings.model_copy(update={part: wanted})
         write_stack_env(layout, secrets.addresses(Ports.of(chosen)), chosen)
-        assert load_settings(settings.home).consumer is wanted
+        assert getattr(load_settings(settings.home), part) is wanted
 
 
 def test_a_socket_folder_that_others_can_enter_is_refused(settings: Settings) -> None:

@@ -72,8 +72,9 @@ def test_status_of_a_stopped_stack_is_not_success(command: Callable[..., Any]) -
     assert "kafka" in {part["name"] for part in found["parts"]}
 
 
-def test_up_takes_the_consumer_from_the_option_else_from_the_settings(
-    home: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("part", ["consumer", "windows", "visitors"])
+def test_up_takes_a_part_from_the_option_else_from_the_settings(
+    part: str, home: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[bool, list[str]]] = []
 
@@ -83,18 +84,19 @@ def test_up_takes_the_consumer_from_the_option_else_from_the_settings(
         def up(self, report: Callable[[Progress], None] = lambda _step: None) -> Started:
             self.layout.make()
             plan = self._plan(self.layout, self.ports, Credentials.of(self.layout))
-            seen.append((self.settings.consumer, [part.name for part in plan.parts]))
+            seen.append((getattr(self.settings, part), [each.name for each in plan.parts]))
             return Started(0.0, {"HEADWATER_AIRFLOW_URL": ""})
 
     monkeypatch.setattr(commands, "Stack", Kept)
-    monkeypatch.delenv("HEADWATER_CONSUMER", raising=False)
-    for words in (("up",), ("up", "--with-consumer")):
+    variable = f"HEADWATER_{part.upper()}"
+    monkeypatch.delenv(variable, raising=False)
+    for words in (("up",), ("up", f"--with-{part}")):
         assert command(*words).exit_code == 0
-    monkeypatch.setenv("HEADWATER_CONSUMER", "1")
-    for words in (("up",), ("up", "--without-consumer")):
+    monkeypatch.setenv(variable, "1")
+    for words in (("up",), ("up", f"--without-{part}")):
         assert command(*words).exit_code == 0
-    assert [consumer for consumer, _ in seen] == [False, True, True, False]
-    assert all(("consumer" in names) == consumer for consumer, names in seen)
+    assert [wanted for wanted, _ in seen] == [False, True, True, False]
+    assert all((part in names) == wanted for wanted, names in seen)
     assert home.is_dir()
 
 

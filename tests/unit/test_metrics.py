@@ -12,20 +12,20 @@ from urllib.request import urlopen
 import pytest
 
 from headwater.adapters.metrics import Metrics, serving
-from headwater.contracts import collector_metrics
+from headwater.contracts import collector_metrics, windows_metrics
 from headwater.contracts import metrics as names
 from headwater.contracts.collector_metrics import COLLECTOR_METRICS
 from headwater.contracts.metrics import METRICS, Metric, MetricKind
+from headwater.contracts.windows_metrics import WINDOWS_METRICS
 from headwater.errors import FixSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_list_holds_every_metric_once_and_names_follow_prometheus() -> None:
-    everything = (*METRICS, *COLLECTOR_METRICS)
-    defined = [
-        value for module in (names, collector_metrics) for value in vars(module).values() if isinstance(value, Metric)
-    ]
+    everything = (*METRICS, *COLLECTOR_METRICS, *WINDOWS_METRICS)
+    modules = (names, collector_metrics, windows_metrics)
+    defined = [value for module in modules for value in vars(module).values() if isinstance(value, Metric)]
     assert sorted(metric.name for metric in everything) == sorted(metric.name for metric in defined)
     assert len({metric.name for metric in everything}) == len(everything)
     for metric in everything:
@@ -35,7 +35,9 @@ def test_the_list_holds_every_metric_once_and_names_follow_prometheus() -> None:
         assert metric.help.endswith(".")
 
 
-@pytest.mark.parametrize(("name", "metrics"), [("consuming", METRICS), ("collector", COLLECTOR_METRICS)])
+@pytest.mark.parametrize(
+    ("name", "metrics"), [("consuming", METRICS), ("collector", COLLECTOR_METRICS), ("clicks", WINDOWS_METRICS)]
+)
 def test_the_docs_page_lists_exactly_these_metrics(name: str, metrics: tuple[Metric, ...]) -> None:
     page = (ROOT / "docs" / f"{name}.md").read_text()
     rows = re.findall(r"^\| `(headwater_\w+)` \| (\w+) \| ([^|]*) \| ([^|]*) \| (.*) \|$", page, re.MULTILINE)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-
 import typer
 
 from headwater.entrypoints.commands import (
@@ -27,7 +24,7 @@ from headwater.entrypoints.commands import (
     windows,
     write_key,
 )
-from headwater.errors import HeadwaterError
+from headwater.entrypoints.run_app import run_app
 
 app = typer.Typer(
     name="headwater",
@@ -63,15 +60,8 @@ for module in MODULES:
 
 
 def main() -> None:
-    """Run the command; errors of ours become one message on stderr and their exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for noisy in ("urllib3", "clickhouse_connect"):  # what they warn of comes as an error of ours
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    try:
-        app()
-    except HeadwaterError as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
-        raise SystemExit(error.exit_code) from None
+    """Run the command."""
+    run_app(app)
 
 
 if __name__ == "__main__":

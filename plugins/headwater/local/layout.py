@@ -29,6 +29,7 @@ class Ports:
     kafka_controller: int
     s3: int
     consumer: int = 9108
+    windows: int = 9109
     superset: int = 8088
     collector: int = 8090
 
@@ -43,6 +44,7 @@ class Ports:
             kafka_controller=settings.kafka_controller_port or 9093 + offset,
             s3=settings.s3_port or 9000 + offset,
             consumer=settings.consumer_port or 9108 + offset,
+            windows=settings.windows_port or 9109 + offset,
             superset=settings.superset_port or 8088 + offset,
             collector=settings.collector_port or 8090 + offset,
         )

@@ -19,6 +19,7 @@ from headwater.local.layout import Layout, Ports
 
 DATABASE_STEP = "airflow-db"
 CONSUMER = "consumer"
+WINDOWS = "windows"
 VISITORS = "visitors"
 # Events per second: 180 an hour, as many as a busy hour of the bundled samples has.
 _VISITORS_RATE = 0.05
@@ -76,10 +77,11 @@ def platform(
     secrets: Credentials,
     *,
     consumer: bool = False,
+    windows: bool = False,
     with_superset: bool = False,
     visitors: bool = False,
 ) -> Plan:
-    """The whole platform; with Superset, a consumer that runs on and imaginary visitors where they are asked for."""
+    """The whole platform; with Superset, the services that run on and imaginary visitors where they are asked for."""
     variables = airflow.environment(layout, ports, secrets)
     step = Step(
         DATABASE_STEP,
@@ -90,13 +92,16 @@ def platform(
         needs=("postgres",),
         prepare=lambda: postgres.create_database(layout.runtime, airflow.DATABASE),
     )
-    consumers = (_consumer(layout, ports),) if consumer else ()
+    services = (
+        *((_consumer(layout, ports),) if consumer else ()),
+        *((_windows(layout, ports),) if windows else ()),
+    )
     visits = (_visitors(layout),) if visitors else ()
     dashboards = _superset(layout, ports, secrets) if with_superset else Plan(())
     return Plan(
         (
             *_servers(layout, ports, secrets),
-            *consumers,
+            *services,
             *_airflow(layout, ports, variables),
             *dashboards.parts,
             *visits,
@@ -226,9 +231,21 @@ def _consumer(layout: Layout, ports: Ports) -> Part:
     return Part(
         CONSUMER,
         job(layout, CONSUMER, _own(*words)),
-        healthy=lambda: _tells_metrics(ports),
+        healthy=lambda: _tells_metrics(ports.consumer),
         needs=("kafka", "clickhouse"),
         ports={CONSUMER: ports.consumer},
+    )
+
+
+def _windows(layout: Layout, ports: Ports) -> Part:
+    """`headwater windows`, in the same way."""
+    words = ("windows", "--wait", "--metrics-port", str(ports.windows))
+    return Part(
+        WINDOWS,
+        job(layout, WINDOWS, _own(*words)),
+        healthy=lambda: _tells_metrics(ports.windows),
+        needs=("kafka", "clickhouse"),
+        ports={WINDOWS: ports.windows},
     )
 
 
@@ -290,8 +307,8 @@ def _selects(ports: Ports, secrets: Credentials) -> bool:
     return answer.status_code == httpx.codes.OK and answer.text.strip() == "1"
 
 
-def _tells_metrics(ports: Ports) -> bool:
+def _tells_metrics(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{ports.consumer}/metrics", timeout=3).status_code == httpx.codes.OK
+        return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=3).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

@@ -16,6 +16,7 @@ _BASES = {
     "kafka_controller": 9093,
     "s3": 9000,
     "consumer": 9108,
+    "windows": 9109,
     "superset": 8088,
     "collector": 8090,
 }

@@ -16,7 +16,7 @@ from headwater.errors import FixSettings
 from headwater.local import collector, superset
 from headwater.local.credentials import Credentials, write_stack_env
 from headwater.local.layout import Layout, Ports, private_file
-from headwater.local.parts import CONSUMER, VISITORS, Part, Plan, Step, platform
+from headwater.local.parts import CONSUMER, VISITORS, WINDOWS, Part, Plan, Step, platform
 from headwater.local.ports import require_free
 from headwater.local.processes import sweep
 from headwater.local.start import Progress, Started, Starter
@@ -52,19 +52,32 @@ class Stack:
         self.settings = settings
         self._superset = plan is None and superset.wanted(settings)
         self._plan = plan or partial(
-            platform, consumer=settings.consumer, with_superset=self._superset, visitors=settings.visitors
+            platform,
+            consumer=settings.consumer,
+            windows=settings.windows,
+            with_superset=self._superset,
+            visitors=settings.visitors,
         )
         self.layout = Layout.of(settings)
         self.ports = Ports.of(settings)
         self._supervisor = Supervisor(self.layout)
 
     @classmethod
-    def of(cls, home: Path | None = None, *, consumer: bool | None = None, visitors: bool | None = None) -> Stack:
+    def of(
+        cls,
+        home: Path | None = None,
+        *,
+        consumer: bool | None = None,
+        windows: bool | None = None,
+        visitors: bool | None = None,
+    ) -> Stack:
         """The stack of `home`, by default the one that the environment names.
 
-        `consumer` says whether it also consumes, `visitors` whether it plays visits; None leaves it to the settings.
+        `consumer` says whether it also consumes, `windows` whether it counts clicks, `visitors` whether it plays
+        visits; None leaves it to the settings.
         """
-        chosen = {name: value for name, value in (("consumer", consumer), ("visitors", visitors)) if value is not None}
+        asked = {"consumer": consumer, "windows": windows, "visitors": visitors}
+        chosen = {name: value for name, value in asked.items() if value is not None}
         return cls(load_settings(home).model_copy(update=chosen))
 
     def up(self, report: Callable[[Progress], None] = _silent) -> Started:
@@ -159,9 +172,8 @@ class Stack:
         began = time.monotonic()
         running = [name for name, program in self._supervisor.programs().items() if program.running]
         # First what uses the others, so that nothing ends in the middle of work that it could finish.
-        users = [
-            name for name in running if name.startswith((CONSUMER, VISITORS, collector.PART, "airflow", superset.PART))
-        ]
+        beginnings = (CONSUMER, WINDOWS, VISITORS, collector.PART, "airflow", superset.PART)
+        users = [name for name in running if name.startswith(beginnings)]
         for names in (users, [name for name in running if name not in users]):
             if names:
                 self._supervisor.stop_programs(names, _STOP_S)

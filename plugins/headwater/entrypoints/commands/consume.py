@@ -21,12 +21,12 @@ from headwater.app.watching import tell
 from headwater.bootstrap import ConsumerService, Platform
 from headwater.contracts.streams import STREAMS
 from headwater.entrypoints.commands.output import AsJson, console, show_json, show_table
+from headwater.entrypoints.commands.readiness import until_ready
 from headwater.entrypoints.log_lines import log_lines
-from headwater.errors import FixSettings, HeadwaterError, Retry
+from headwater.errors import FixSettings, HeadwaterError
 from headwater.settings import Settings, load_settings
 
 _LOOK_S = 5.0
-_WAIT_S = 2.0
 # A heartbeat that waits for Kafka at the end is given up.
 _LAST_BEAT_S = 2.0
 
@@ -128,33 +128,12 @@ def _run(
         service = ConsumerService(names, meter, settings)
         stack.callback(service.close)
         tell("started", streams=names, member=service.member, heartbeat_s=beat_s)
-        if not _ready(service.platform, names, stopping, wait=wait):
+        if not until_ready(lambda: service.platform.demand(names), stopping, wait=wait):
             return [Moved(name) for name in names]
         if beat_s:
             stack.callback(periodically(beat_s, stopping, service.heartbeats.beat).join, _LAST_BEAT_S)
         stack.callback(stopping.set)
         return service.consumer.run(stopping, _LOOK_S, service.monitor.look)
-
-
-def _ready(platform: Platform, names: list[str], stopping: threading.Event, *, wait: bool) -> bool:
-    """Whether schema and topics are there; waits for them, or raises what is wrong where it shall not.
-
-    False when it was told to stop meanwhile.
-    """
-    said = ""
-    while True:
-        try:
-            platform.demand(names)
-        except (FixSettings, Retry) as error:
-            if not wait:
-                raise
-            if str(error) != said:
-                tell("waiting", reason=str(error))
-                said = str(error)
-        else:
-            return True
-        if stopping.wait(_WAIT_S):
-            return False
 
 
 def lag(

@@ -45,6 +45,14 @@ def up(
             show_default="HEADWATER_CONSUMER, else without",
         ),
     ] = None,
+    windows: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-windows/--without-windows",
+            help="Also run `headwater windows`, which counts clicks on products. The stack remembers it.",
+            show_default="HEADWATER_WINDOWS, else without",
+        ),
+    ] = None,
     visitors: Annotated[
         bool | None,
         typer.Option(
@@ -62,7 +70,7 @@ def up(
     """
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     with _Progress(errors) as progress:
-        started = Stack.of(consumer=consumer, visitors=visitors).up(progress.report)
+        started = Stack.of(consumer=consumer, windows=windows, visitors=visitors).up(progress.report)
     errors.print(f"The stack works ({started.elapsed_s:.1f} s). Airflow: {started.addresses['HEADWATER_AIRFLOW_URL']}")
     if dashboards := started.addresses.get("HEADWATER_SUPERSET_URL"):
         errors.print(f"Dashboards: {dashboards}/dashboard/list/")

@@ -7,7 +7,8 @@ import secrets
 import signal
 import sys
 import threading
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -23,12 +24,18 @@ from tenacity.nap import sleep_using_event
 
 from headwater.adapters.clock import SystemClock
 from headwater.adapters.kafka import KafkaLog
+from headwater.adapters.metrics import Metrics, serving
 from headwater.app.send_clicks import send_clicks
 from headwater.app.watching import tell
 from headwater.app.windows import Windowed, settings_text
 from headwater.bootstrap import Platform
+from headwater.contracts.streams import AGGREGATION_CLICKS, CLICKS
+from headwater.contracts.windows_metrics import CLICKS as WINDOW_CLICKS
+from headwater.contracts.windows_metrics import MESSAGES as WINDOW_MESSAGES
+from headwater.contracts.windows_metrics import RUNNING, WINDOWS_METRICS
 from headwater.core.generator.clicks import ClickSpec
 from headwater.entrypoints.commands.output import AsJson, show_json, show_table
+from headwater.entrypoints.commands.readiness import until_ready
 from headwater.entrypoints.log_lines import log_lines
 from headwater.errors import Retry
 from headwater.settings import load_settings
@@ -73,6 +80,12 @@ def windows(
     emit_every: Annotated[
         float, typer.Option(min=0.2, max=3600, help="Seconds between the messages with counts.")
     ] = 10,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Serve Prometheus metrics on 127.0.0.1 at this port.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for schema and topics where they are missing, instead of ending.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Count clicks in windows of time, until Ctrl-C or SIGTERM: `clicks` → `aggregation_clicks`.
@@ -86,11 +99,32 @@ def windows(
         _show(platform.windows().drain(), as_json)
         return
     log_lines(verbose=False)
-    stop = _stopping()
-    counting = platform.windows(emit_every)
+    stop, meter = _stopping(), Metrics(WINDOWS_METRICS)
+    with ExitStack() as stack:
+        if metrics_port is not None:
+            tell("metrics", address=f"127.0.0.1:{stack.enter_context(serving(meter, metrics_port))}")
+        meter.set(RUNNING, 0)
+        if until_ready(lambda: _demand(platform), stop, wait=wait):
+            _serve(platform, emit_every, stop, meter)
+
+
+def _demand(platform: Platform) -> None:
+    """Raise `FixSettings` unless the schema and both topics are there."""
+    platform.demand([AGGREGATION_CLICKS.name])
+    platform.log.epoch(CLICKS.topic)
+
+
+def _serve(platform: Platform, emit_every_s: float, stop: threading.Event, meter: Metrics) -> None:
+    """Count until `stop` is set; what may pass makes it begin anew after a pause."""
+    counting = platform.windows(emit_every_s)
     tell("counting", windows=settings_text(platform.tumbling))
 
+    def run() -> Windowed:
+        meter.set(RUNNING, 1)
+        return counting.run(stop.is_set, _Teller(meter))
+
     def again(state: RetryCallState) -> None:
+        meter.set(RUNNING, 0)
         error = state.outcome.exception() if state.outcome else None
         tell("counting again", logging.WARNING, error=str(error))
 
@@ -102,8 +136,22 @@ def windows(
         before_sleep=again,
         reraise=True,
     )
-    done = patient(counting.run, stop.is_set, lambda so_far: tell("counted", **asdict(so_far)))
-    tell("stopped", **asdict(done))
+    tell("stopped", **asdict(patient(run)))
+
+
+class _Teller:
+    """Logs what one run has come to, and lets the metrics grow by what is new."""
+
+    def __init__(self, meter: Metrics) -> None:
+        self._meter = meter
+        self._told = Windowed()
+
+    def __call__(self, done: Windowed) -> None:
+        for outcome in ("counted", "late", "rejected"):
+            self._meter.add(WINDOW_CLICKS, getattr(done, outcome) - getattr(self._told, outcome), outcome=outcome)
+        self._meter.add(WINDOW_MESSAGES, done.panes - self._told.panes)
+        self._told = replace(done)
+        tell("counted", **asdict(done))
 
 
 def _stopping() -> threading.Event:
