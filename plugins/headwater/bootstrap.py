@@ -29,6 +29,7 @@ from headwater.app.erase import Erased, ask, erased_rows, preview_erasure, propo
 from headwater.app.erase_keys import Key, demand_key
 from headwater.app.event_files import find_files
 from headwater.app.heartbeats import Heartbeats
+from headwater.app.history import put_history
 from headwater.app.ingest import Ingest
 from headwater.app.lag import ConsumerStatus, StreamLag, consumer_status, freshness
 from headwater.app.load import Loaded, Loader, Progress
@@ -42,6 +43,7 @@ from headwater.app.reconcile import PartitionBooks, reconcile
 from headwater.app.replay import Replay, Replayed
 from headwater.app.retire import propose_retirement
 from headwater.app.send_clicks import SentClicks, send_clicks
+from headwater.app.sources import SourceEvents, source_events
 from headwater.app.storing import Moved
 from headwater.app.summary import Summary, summarize
 from headwater.app.topics import apply_topics
@@ -55,6 +57,7 @@ from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
 from headwater.core.checks import CheckKind
 from headwater.core.flood import FloodLimit
+from headwater.core.generator.blocks import DEFAULT_START
 from headwater.core.generator.clicks import ClickSpec
 from headwater.core.object_keys import EventObject
 from headwater.core.replay import SecondFailure, Selection
@@ -147,6 +150,13 @@ class Platform:
         chosen = folder or bundled
         shift = self._loader.samples_shift(chosen) if chosen.resolve() == bundled else timedelta(0)
         return put_samples(store, chosen, shift, prefix)
+
+    def put_history(self) -> date:
+        """Store a day of made-up history in the bucket, the one before the first of the bundled events."""
+        shift = self._loader.samples_shift(project_root() / "data" / "samples")
+        day = (DEFAULT_START + shift).date() - timedelta(days=1)
+        put_history(self.objects(), day)
+        return day
 
     def messages_in_kafka(self, stream: str) -> int:
         """Messages that the topic of the stream was ever given."""
@@ -288,6 +298,10 @@ class Platform:
     def summary(self) -> Summary:
         """Rows per stage, tables and the latest verdicts."""
         return summarize(self.log, self.database)
+
+    def sources(self) -> list[SourceEvents]:
+        """How many facts came from where."""
+        return source_events(self.database)
 
     def _plans(self) -> PlanRunner:
         return PlanRunner(self.database, self.clock, self._key())

@@ -18,10 +18,13 @@ from headwater.ports import ObjectStore
 _TIME_FIELD = "event_timestamp"
 
 
-def put_samples(store: ObjectStore, folder: Path, shift: timedelta, prefix: str = "") -> list[str]:
+def put_samples(
+    store: ObjectStore, folder: Path, shift: timedelta, prefix: str = "", hours_per_object: int = 1
+) -> list[str]:
     """Store the four files of `folder`, whose n-th lines belong to one event; returns the keys.
 
-    Times are moved by `shift`, so that these events are the ones that the DAG `init_data_pipeline` loads.
+    Times are moved by `shift`, so that these events are the ones that the DAG `init_data_pipeline` loads. An object has
+    the key of the first of its hours, counted from midnight.
     """
     files = find_files(folder)
     lines = {name: _lines(files[name]) for name in FACT_STREAMS}
@@ -30,7 +33,9 @@ def put_samples(store: ObjectStore, folder: Path, shift: timedelta, prefix: str 
         at = event_time(raw, _TIME_FIELD)
         if at is None:
             continue
-        hour = (at + shift).replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
+        moved = at + shift
+        first = moved.hour - moved.hour % hours_per_object
+        hour = moved.replace(hour=first, minute=0, second=0, microsecond=0, tzinfo=UTC)
         for name in FACT_STREAMS:
             line = lines[name][number]
             objects[hour, name].append(shift_time(line, _TIME_FIELD, shift) if name == "browser" and shift else line)
