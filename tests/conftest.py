@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from xdist.remote import Producer
 
 from headwater.adapters.clickhouse import ClickHouse
 from tests.support.emptied import empty_warehouse
 from tests.support.front import Front
 from tests.support.kafka import Broker
-from tests.support.side_by_side import FileByFile
 
 
 @pytest.fixture(scope="session")
@@ -47,15 +44,3 @@ def warehouse(front: Front) -> Iterator[ClickHouse]:
     database = ClickHouse(front.writer_url)
     yield database
     database.close()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByFile:
-    """Deal out whole files."""
-    return FileByFile(config, log)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side, the tests of the whole stack come first: they take longest, and short ones fill what is left."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)

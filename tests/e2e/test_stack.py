@@ -28,8 +28,8 @@ _HEAL_S = 60.0
 
 
 def test_every_part_works_and_listens_on_loopback_only(whole: Stack) -> None:
+    _await_healthy(whole)
     status = whole.status()
-    assert status.healthy, status.as_json()
     assert status.supervisor_pid is not None
     ours = set(descendants(status.supervisor_pid))
     listeners = [found for found in psutil.net_connections("inet") if found.status == psutil.CONN_LISTEN]
@@ -84,16 +84,15 @@ def test_two_stacks_run_side_by_side(whole: Stack, start_stack: StartStack) -> N
     before = _pids(whole.status())
     home = Path(tempfile.mkdtemp(prefix="hw-e2e-"))
     with start_stack(home, whole.settings.port_offset + 50, consumer=True) as other:
-        assert other.status().healthy
+        _await_healthy(other)
         _consumes_once_there_is_something_to_consume(other)
         assert other.ports != whole.ports
         assert other.addresses()["HEADWATER_AIRFLOW_PASSWORD"] != whole.addresses()["HEADWATER_AIRFLOW_PASSWORD"]
         url, theirs = other.addresses()["HEADWATER_CLICKHOUSE_URL"], whole.addresses()["HEADWATER_CLICKHOUSE_URL"]
         foreign = f"{theirs.rsplit('@', 1)[0]}@{url.rsplit('@', 1)[1]}"
         assert httpx.post(foreign, content=b"SELECT 1").is_client_error, "One stack's login opens the other."
-    status = whole.status()
-    assert status.healthy
-    assert _pids(status) == before
+    _await_healthy(whole)
+    assert _pids(whole.status()) == before
 
 
 def _consumes_once_there_is_something_to_consume(stack: Stack) -> None:
@@ -126,7 +125,7 @@ def test_up_after_a_killed_supervisor_starts_no_second_copy(whole: Stack) -> Non
     os.kill(before.supervisor_pid, signal.SIGKILL)
     whole.up()
     assert _alive(old) == []
-    assert whole.status().healthy
+    _await_healthy(whole)
 
 
 def test_down_after_a_killed_supervisor_ends_everything(whole: Stack) -> None:
@@ -172,6 +171,11 @@ def _await_healed(stack: Stack, killed: Mapping[str, int]) -> None:
         return status.healthy and all(now.get(name, pid) != pid for name, pid in killed.items())
 
     _await(healed, lambda: stack.status().as_json())
+
+
+def _await_healthy(stack: Stack) -> None:
+    """A part that works may still be slow to say so for a moment, while its neighbours start."""
+    _await(lambda: stack.status().healthy, lambda: stack.status().as_json())
 
 
 def _await(true: Callable[[], bool], otherwise: Callable[[], str]) -> None:

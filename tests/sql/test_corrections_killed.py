@@ -20,8 +20,8 @@ from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
 DAYS = 70
-# A correction has about sixty statements. Every one is tried in the long run, each twelfth in the short one.
-SERIES = [pytest.param(12, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)]
+# A correction has about sixty statements. Every one is tried in the long run, each twentieth in the short one.
+SERIES = [pytest.param(20, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)]
 
 
 def _days(stage: Stage) -> list[str]:
@@ -154,7 +154,7 @@ def test_rows_that_a_crash_took_after_their_token_was_logged_are_written_again(
 
 def test_two_correctors_at_once_correct_once(stage: Stage, front: Front) -> None:
     prepare(stage)
-    for round_ in range(3):
+    for round_ in range(2):
         for n in range(round_ * 5 + 1, round_ * 5 + 6):
             arrive(stage, n)
         with ThreadPoolExecutor(3) as pool:
@@ -163,5 +163,5 @@ def test_two_correctors_at_once_correct_once(stage: Stage, front: Front) -> None
             run.result()
     stage.build()
     assert_sound(stage)
-    assert stage.count("analytics.fact_events", "is_complete") == DAYS + 15
-    assert stage.db.query("SELECT sum(corrected) AS n FROM ops.plans_done")[0]["n"] == 15
+    assert stage.count("analytics.fact_events", "is_complete") == DAYS + 10
+    assert stage.db.query("SELECT sum(corrected) AS n FROM ops.plans_done")[0]["n"] == 10

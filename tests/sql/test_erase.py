@@ -171,7 +171,7 @@ def test_an_old_event_that_was_never_seen_is_kept_out_by_its_user_and_a_new_visi
     assert_balanced(stage)
 
 
-@pytest.mark.parametrize("stride", [pytest.param(23, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
+@pytest.mark.parametrize("stride", [pytest.param(37, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
 def test_an_erasure_that_died_anywhere_is_finished_by_the_next_build(
     without: dict[str, tuple[int, int]], stage: Stage, front: Front, stride: int
 ) -> None:
