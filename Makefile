@@ -70,6 +70,10 @@ test-long: setup-dev setup-superset ## Chaos, soak and large fuzzing
 bench-load: setup-dev ## Lines per CPU-second of the loader, against a bare loop of produce()
 	@$(BIN)/python -m bench.load bench
 
+.PHONY: bench-s3
+bench-s3: setup-dev ## Events and objects per second of a load from S3, against a bare loop; memory from 10 MB to 2 GB
+	@$(BIN)/python -m bench.s3 bench
+
 .PHONY: bench-collect
 bench-collect: setup-dev ## Accepted events per CPU-second of the HTTP collector, against endpoints that only parse
 	@$(BIN)/python -m bench.collect
