@@ -1,5 +1,4 @@
--- One row: browser events in the ranges of plan {plan} that an erasure has taken out of staging since they were stored,
--- those that waited before the plan, and those that its work sheet holds.
+-- One row: staged events of plan {plan} that an erasure took out since, those that waited, and those of its work sheet.
 WITH
     (SELECT (first_ingested_at, last_ingested_at) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS span,
     (SELECT ranges FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS taken
