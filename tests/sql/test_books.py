@@ -98,9 +98,9 @@ def _cost_of_a_build(stage: Stage, front: Front, name: str) -> int:
 
 
 @pytest.mark.stack
-def test_a_build_reads_no_more_with_books_ten_times_as_long(stage: Stage, front: Front) -> None:
+def test_a_build_reads_no_more_with_books_that_are_far_longer(stage: Stage, front: Front) -> None:
     costs = []
-    for round_, (claims, plans) in enumerate([(20_000, 20_000), (200_000, 200_000)]):
+    for round_, (claims, plans) in enumerate([(10_000, 10_000), (60_000, 60_000)]):
         _book(stage, uuid4(), claims, plans)
         _cost_of_a_build(stage, front, f"first {round_}")  # writes the positions down
         costs.append(_cost_of_a_build(stage, front, f"second {round_}"))
