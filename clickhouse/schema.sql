@@ -3133,7 +3133,12 @@ CREATE TABLE ops.plans
     `kind` LowCardinality(String) DEFAULT 'build' COMMENT 'build, correct, rebuild or retire: what the plan does',
     `days` Array(Date) COMMENT 'Days that a plan rebuilds or retires; empty for builds',
     `ids` Array(UUID) COMMENT 'Events that were found to stand twice',
-    `pieces` UInt32 DEFAULT 1 COMMENT 'Inserts that the work sheet of a correction is made by'
+    `pieces` UInt32 DEFAULT 1 COMMENT 'Inserts that the work sheet of a correction is made by',
+    `reached` Array(Tuple(
+        topic String,
+        epoch UUID,
+        partition UInt32,
+        to_offset UInt64)) COMMENT 'Offset that builds have reached in every partition, this one included; empty for other plans'
 )
 ENGINE = MergeTree
 ORDER BY plan

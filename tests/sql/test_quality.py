@@ -43,7 +43,7 @@ def test_on_clean_data_no_check_finds_anything(stage: Stage) -> None:
 
 def test_there_are_at_least_twenty_checks_over_all_kinds() -> None:
     assert len(CHECKS) >= 20
-    assert len({check.kind for check in CHECKS}) == 5
+    assert len({check.kind for check in CHECKS}) == 6
 
 
 def _sql(statement: str) -> Callable[[Stage], None]:
@@ -132,6 +132,34 @@ def _on_two_days(stage: Stage) -> None:
     stage.clock.moment += timedelta(minutes=5)
 
 
+def _quiet_hours(stage: Stage) -> None:
+    """Sixty events in an hour of each of seven days, and three in the last one, each built when it happened."""
+    hour = stage.clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(minutes=30)
+    events = [(f"day {day} {n}", hour - timedelta(days=day)) for day in range(8) for n in range(60 if day else 3)]
+    stage.send("browser", *[browser(name, at=f"{at:%F %T}") for name, at in events])
+    stage.send("location", *[location(name) for name, _ in events])
+    stage.build()
+    stage.db.statements(
+        [
+            f"ALTER TABLE analytics.fact_events UPDATE created_at = event_timestamp + INTERVAL 20 MINUTE WHERE 1 {MUTATION}",
+            f"ALTER TABLE ops.plans UPDATE as_of = as_of - INTERVAL 9 DAY WHERE 1 {MUTATION}",
+        ]
+    )
+
+
+def _silent_stream(stage: Stage) -> None:
+    """Interactions come with the devices now and then for a day; then only devices come."""
+    start = stage.clock.moment
+    for hours in (0, 17, 18, 19, 20, 21, 22):
+        stage.clock.moment = start + timedelta(hours=hours)
+        stage.send("device", *[device()] * 100)
+        stage.send("interaction", *[interaction("e1")] * 100)
+    stage.clock.moment = start + timedelta(hours=24)
+    stage.send("device", *[device()] * 100)
+    stage.clock.moment = start + timedelta(hours=25)
+    stage.build()
+
+
 FACT = "SELECT * FROM analytics.fact_events ORDER BY event_id LIMIT 1"
 COPY_FACT = f"INSERT INTO analytics.fact_events {FACT}"
 PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
@@ -142,6 +170,8 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         _sql("INSERT INTO ops.closed_days SELECT '2026-05-01', max(plan), 12, now64(3) FROM ops.plans_done"),
         set(),
     ),
+    "hours_hold_the_usual_events": (_quiet_hours, set()),
+    "streams_come_together": (_silent_stream, set()),
     "staged_events_are_built": (_late_staging, set()),
     "claims_are_stored": (_open_claim, {"claims_follow_without_gaps"}),
     "claims_follow_without_gaps": (_gap, set()),

@@ -8,7 +8,7 @@ FROM
 (
     SELECT {plan:UInt64}, toDate(event_timestamp) AS day, count()
     FROM ops.incomplete
-    WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
+    WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})
       AND
       (
           (lacks_device AND click_id IN
@@ -33,7 +33,7 @@ FROM
     GROUP BY day
     UNION ALL
     SELECT {plan:UInt64}, toDate(0), 0
-    WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
+    WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})
 )
 ORDER BY cityHash64(day) -- one sorted stream: the token of an insert counts the chunks that it is read in
 SETTINGS max_threads = 1

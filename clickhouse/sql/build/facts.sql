@@ -24,6 +24,6 @@ FROM ops.matched
 WHERE plan = {plan:UInt64} AND action = 'fact'
   AND toDate(event_timestamp) BETWEEN {first_day:Date} AND {last_day:Date}
   AND cityHash64(event_id) % {pieces:UInt64} = {piece:UInt64}
-  AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done) -- a builder that was overtaken must not bring back what a correction took out
+  AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64}) -- a builder that was overtaken must not bring back what a correction took out
 ORDER BY toStartOfHour(event_timestamp), event_id -- one sorted stream: the token of an insert counts the chunks that it is read in; the order of the table is the cheapest
 SETTINGS max_threads = 1, optimize_read_in_order = 0

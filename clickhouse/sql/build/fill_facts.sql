@@ -3,7 +3,7 @@ INSERT INTO ops.{shadow:Identifier}
 SELECT *
 FROM analytics.fact_events
 WHERE toDate(event_timestamp) IN {days:Array(Date)} AND build != {plan:UInt64}
-  AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
+  AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})
 UNION ALL
 SELECT
     event_id, event_timestamp, event_type, click_id, browser_name, browser_language, browser_user_agent,
@@ -20,5 +20,5 @@ SELECT
     content_hash
 FROM ops.matched
 WHERE plan = {plan:UInt64} AND action = 'fact' AND toDate(event_timestamp) IN {days:Array(Date)}
-  AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
+  AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})
 SETTINGS min_insert_block_size_rows = 1000000, max_block_size = 65536

@@ -36,6 +36,6 @@ WHERE event_id NOT IN
             FROM staged
         )
   )
-  AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
+  AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})
 ORDER BY cityHash64(event_id) -- one sorted stream: the token of an insert counts the chunks that it is read in
 SETTINGS max_threads = 1, max_partitions_per_insert_block = 0

@@ -93,6 +93,6 @@ LEFT JOIN
     SELECT true AS has_geo, * FROM ops.visits
     WHERE part = 'geo' AND plan <= {plan:UInt64} AND click_id IN (SELECT click_id FROM events)
 ) AS g ON g.click_id = e.click_id
-WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done) -- a builder that was overtaken must not write again
+WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64}) -- a builder that was overtaken must not write again
 ORDER BY action, toDate(e.event_timestamp), e.event_id, e.offset -- one sorted stream: the token of an insert counts the chunks that it is read in; the order of the table is the cheapest
 SETTINGS max_threads = 1, optimize_read_in_order = 0, join_use_nulls = 0

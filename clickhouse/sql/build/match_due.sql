@@ -1,16 +1,8 @@
--- One row: browser events that plan {plan} takes, those that waited before it, and those that its work sheet holds.
--- What an erasure has taken out of staging since it was stored is no longer there to take.
+-- One row: staged events of plan {plan} that an erasure took out since, those that waited, and those of its work sheet.
 WITH
     (SELECT (first_ingested_at, last_ingested_at) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS span,
     (SELECT ranges FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS taken
 SELECT
-    (
-        SELECT sum(staged)
-        FROM ops.stored
-        WHERE topic = 'browser_events'
-          AND arrayExists(r -> r.1 = 'browser_events' AND epoch = r.2 AND partition = r.3 AND from_offset >= r.4 AND from_offset < r.5, taken)
-    )
-    -
     (
         SELECT uniqExact(epoch, partition, offset)
         FROM ops.erased
@@ -23,6 +15,6 @@ SELECT
               WHERE ingested_at BETWEEN span.1 AND span.2
                 AND arrayExists(r -> r.1 = 'browser_events' AND epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
           )
-    ) AS taken_events,
+    ) AS erased,
     (SELECT count() FROM ops.waiting WHERE plan = {plan:UInt64} - 1 AND kind = 'event') AS was_waiting,
     (SELECT count() FROM ops.matched WHERE plan = {plan:UInt64})                        AS matched

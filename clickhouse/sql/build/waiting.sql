@@ -15,7 +15,7 @@ FROM
         '' AS page_url, '' AS page_url_path, '' AS referer_url, '' AS referer_medium,
         '' AS utm_medium, '' AS utm_source, '' AS utm_content, '' AS utm_campaign
     FROM ops.matched
-    WHERE plan = {plan:UInt64} AND action = 'wait' AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
+    WHERE plan = {plan:UInt64} AND action = 'wait' AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})
     UNION ALL
     SELECT
         {plan:UInt64}, 'location', topic, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line,
@@ -48,14 +48,14 @@ FROM
         )
         OR event_id IN (SELECT event_id FROM ops.incomplete WHERE lacks_location) -- kept for the correction of the fact
     )
-    AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
+    AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})
     ORDER BY kafka_time, partition, offset
     LIMIT 1 BY event_id
     UNION ALL
     SELECT
         {plan:UInt64}, 'end', '', no_id, 0, 0, as_of_, as_of_, '', 0, no_id, no_time, '', no_id, '', '', '',
         '', '', '', '', '', '', '', ''
-    WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done)
+    WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})
 )
 ORDER BY cityHash64(event_id, offset, of_kind) -- one sorted stream: the token of an insert counts the chunks that it is read in
 SETTINGS max_threads = 1

@@ -6,7 +6,7 @@ that decides about grace, so that all who run it write the same rows under the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +16,8 @@ from headwater.app.erase_keys import Key, demand_key
 from headwater.app.plan_books import PlanDone
 from headwater.app.plan_runner import Built, PlanRunner
 from headwater.contracts.streams import VISIT_STREAMS
-from headwater.core.plans import PendingClaim, PlanKind, Proposal, take
+from headwater.core.claims_sql import pending_sql
+from headwater.core.plans import PendingClaim, PlanKind, Position, Proposal, advance, take
 from headwater.ports import Clock, Database
 
 __all__ = ["Build", "BuildLimits", "Built", "PlanDone"]
@@ -55,7 +56,8 @@ class Build:
             demand_key(self._db, self._key)
             return erasure
         as_of = self._clock.now()
-        ranges, claims = take(self._pending(), self._limits.rows_per_topic)
+        positions = [Position(**row) for row in self._db.rows("build/reached", plan=number)]
+        ranges, claims = take(self._pending(positions), self._limits.rows_per_topic)
         if not ranges and not self._is_due(number, as_of):
             return propose_correction(self._db, self._clock) or self._propose_removal()
         times = [claim.ingested_at for claim in claims] or [as_of]
@@ -64,6 +66,7 @@ class Build:
             as_of,
             grace_s=self._limits.grace_s,
             ranges=tuple(ranges),
+            reached=advance(positions, ranges),
             first_ingested_at=min(times),
             last_ingested_at=max(times),
         )
@@ -73,11 +76,15 @@ class Build:
         found = int(self._db.rows("correct/duplicates_found")[0]["found"])
         return propose_removal(self._db, self._clock) if found else None
 
-    def _pending(self) -> list[PendingClaim]:
+    def _pending(self, positions: Sequence[Position]) -> list[PendingClaim]:
+        planned_to = {(p.topic, p.epoch, p.partition): p.planned_to for p in positions}
         topics = [stream.topic for stream in VISIT_STREAMS.values()]
         return [
-            PendingClaim(**{**row, "ingested_at": row["ingested_at"].replace(tzinfo=UTC)})
-            for row in self._db.rows("build/pending", topics=topics)
+            PendingClaim(
+                **{**row, "ingested_at": row["ingested_at"].replace(tzinfo=UTC)},
+                planned_to=planned_to.get((row["topic"], row["epoch"], row["partition"]), 0),
+            )
+            for row in self._db.query(pending_sql(topics, positions))
         ]
 
     def _is_due(self, plan: int, as_of: datetime) -> bool:

@@ -10,10 +10,14 @@ from headwater.app.erase_keys import Key, demand_key
 from headwater.app.plan_books import MAX_GENERATIONS, PlanBooks, PlanDone
 from headwater.app.shadows import BUILT
 from headwater.app.swaps import Swaps
+from headwater.contracts.streams import STREAMS
+from headwater.core.claims_sql import staged_sql
 from headwater.core.corrections import DueDay, first_days
 from headwater.core.personal_data import STAGED, delete_rows, of_erased
 from headwater.core.plans import Plan, slices
 from headwater.ports import Clock, Database, Row
+
+_BROWSER = STREAMS["browser"].topic
 
 
 class BuildSteps:
@@ -116,8 +120,9 @@ class BuildSteps:
         return int(self._one("visits_missing", plan)["missing"])
 
     def _missing_matches(self, plan: Plan) -> int:
+        staged = self._db.query(staged_sql(_BROWSER, plan.ranges))[0]["staged"]
         row = self._one("match_due", plan)
-        return int(row["taken_events"]) + int(row["was_waiting"]) - int(row["matched"])
+        return int(staged) - int(row["erased"]) + int(row["was_waiting"]) - int(row["matched"])
 
     def _missing_quarantine(self, plan: Plan) -> int:
         row = self._one("outcome", plan)

@@ -78,6 +78,7 @@ class PlanBooks:
                 as_of=proposal.as_of,
                 grace_s=proposal.grace_s,
                 ranges=[(r.topic, str(r.epoch), r.partition, r.from_offset, r.to_offset) for r in proposal.ranges],
+                reached=[(p.topic, str(p.epoch), p.partition, p.planned_to) for p in proposal.reached],
                 days=list(proposal.days),
                 ids=[str(event) for event in proposal.ids],
                 pieces=proposal.pieces,

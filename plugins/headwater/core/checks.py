@@ -12,9 +12,10 @@ MAX_OFFENDING = 100
 
 
 class CheckKind(StrEnum):
-    """What a check looks for; each kind is one task of the DAG."""
+    """What a check looks for; each kind is one task of the DAG, but that volume is looked at with freshness."""
 
     FRESHNESS = "freshness"
+    VOLUME = "volume"
     NULLS = "nulls"
     DUPLICATES = "duplicates"
     REFERENTIAL_INTEGRITY = "referential_integrity"

@@ -82,6 +82,7 @@ MEANINGS: Mapping[str, str] = {
     "plan_id": "Identity of the claim of the number",
     "grace_s": "Seconds that an event waits for its parts",
     "ranges": "Staged offsets that the plan takes: topic, epoch, partition, first, first after",
+    "reached": "Where builds stand in every partition, this one included: topic, epoch, partition, first offset after",
     "first_ingested_at": "Least ingested_at of the ranges",
     "last_ingested_at": "Greatest ingested_at of the ranges",
     "member": "Host and process",

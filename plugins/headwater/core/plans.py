@@ -38,6 +38,16 @@ class PendingClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """Builds have taken the offsets of one partition below `planned_to`."""
+
+    topic: str
+    epoch: UUID
+    partition: int
+    planned_to: int
+
+
+@dataclass(frozen=True, slots=True)
 class TakenRange:
     """Offsets [from_offset, to_offset) of one partition that a plan takes."""
 
@@ -50,12 +60,13 @@ class TakenRange:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What the next plan shall do: builds take `ranges`, the other kinds change `days`."""
+    """What the next plan shall do: builds take `ranges` and stand then at `reached`, the other kinds change `days`."""
 
     kind: PlanKind
     as_of: datetime
     grace_s: int = 0
     ranges: tuple[TakenRange, ...] = ()
+    reached: tuple[Position, ...] = ()
     days: tuple[date, ...] = ()
     ids: tuple[UUID, ...] = ()
     pieces: int = 1
@@ -83,6 +94,13 @@ class Plan:
     def token(self, step: str, generation: int) -> str:
         """Equal for all who run this step of the plan; a later generation adds only what a crash had taken."""
         return f"{step}:{self.plan_id}:{generation}"
+
+
+def advance(positions: Iterable[Position], ranges: Iterable[TakenRange]) -> tuple[Position, ...]:
+    """Where builds stand in every partition once `ranges` are taken too."""
+    reached = {(p.topic, p.epoch, p.partition): p.planned_to for p in positions}
+    reached |= {(r.topic, r.epoch, r.partition): r.to_offset for r in ranges}
+    return tuple(Position(*place, offset) for place, offset in reached.items())
 
 
 def take(pending: Iterable[PendingClaim], max_rows_per_topic: int) -> tuple[list[TakenRange], list[PendingClaim]]:

@@ -295,8 +295,9 @@ def verify_clicks() -> None:
 
 @step
 def run_check(kind: str) -> int:
-    """Run the quality checks of one kind."""
-    return _check([CheckKind(kind)])
+    """Run the quality checks of one kind; with those of freshness those of volume."""
+    kinds = [CheckKind(kind)]
+    return _check([*kinds, CheckKind.VOLUME] if CheckKind.FRESHNESS in kinds else kinds)
 
 
 @step
