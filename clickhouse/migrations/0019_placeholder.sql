@@ -1,0 +1,2 @@
+-- Nothing: keeps the numbers without a gap.
+SELECT 1;
