@@ -326,6 +326,7 @@ CREATE TABLE analytics.fact_events
     `event_id` UUID,
     `event_timestamp` DateTime64(6, 'UTC'),
     `event_date` Date MATERIALIZED toDate(event_timestamp),
+    `event_hour` DateTime('UTC') MATERIALIZED toStartOfHour(toDateTime(event_timestamp, 'UTC')) COMMENT 'Hour of the event (UTC), computed',
     `event_type` LowCardinality(String),
     `click_id` UUID,
     `browser_name` LowCardinality(String),
@@ -345,8 +346,9 @@ CREATE TABLE analytics.fact_events
     `geo_region_name` LowCardinality(String),
     `ip_address` String CODEC(ZSTD(1)),
     `page_url` String CODEC(ZSTD(1)),
-    `page_url_path` String CODEC(ZSTD(1)),
+    `page_url_path` LowCardinality(String) CODEC(ZSTD(1)),
     `referer_url` String CODEC(ZSTD(1)),
+    `came_from` LowCardinality(String) MATERIALIZED multiIf(referer_url = '', '(direct)', domain(referer_url) = domain(page_url), concat('from ', path(referer_url)), domainWithoutWWW(referer_url)) COMMENT 'Host of the page before, or its path where it is a page of the same site; computed',
     `referer_medium` LowCardinality(String),
     `utm_medium` LowCardinality(String),
     `utm_source` LowCardinality(String),
@@ -358,7 +360,8 @@ CREATE TABLE analytics.fact_events
     `is_complete` Bool COMMENT 'Location, device and geo part were all there',
     `source_object` LowCardinality(String) COMMENT 'File or object the browser event came from; empty for streams',
     `content_hash` UInt64 COMMENT 'Hash of the browser part, to tell an equal repeat from a conflict',
-    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX event_hour_range event_hour TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toDate(event_timestamp)
@@ -599,6 +602,112 @@ GROUP BY
     p.hour,
     p.utm_source,
     p.utm_campaign;
+
+CREATE TABLE analytics.visit_hours
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `browser_name` LowCardinality(String),
+    `click_key` UInt64 COMMENT 'Hash of click_id',
+    `user_key` UInt64 COMMENT 'Hash of user_domain_id; 0 where the user is unknown',
+    `event_types` SimpleAggregateFunction(groupUniqArrayArray, Array(String)) COMMENT 'Distinct types of its events, in no order',
+    `event_count` SimpleAggregateFunction(sum, UInt64) COMMENT 'Events',
+    `purchase_count` SimpleAggregateFunction(sum, UInt64) COMMENT 'Purchases: views of /confirmation',
+    `furthest_step` SimpleAggregateFunction(max, UInt8) COMMENT 'Step to a purchase: 1 home, 2 product, 3 cart, 4 payment, 5 confirmation; 0 for other pages',
+    `located` SimpleAggregateFunction(sum, UInt64) COMMENT 'Events with coordinates',
+    `latitude_e7` SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of their degrees north, times 10,000,000',
+    `longitude_e7` SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of their degrees east, times 10,000,000'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toDate(hour)
+ORDER BY (hour, utm_source, utm_medium, utm_campaign, geo_country, geo_region_name, device_type, browser_name, click_key, user_key)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW analytics.visit_hours_mv TO analytics.visit_hours
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `browser_name` LowCardinality(String),
+    `click_key` UInt64,
+    `user_key` UInt64,
+    `event_types` Array(String),
+    `event_count` UInt64,
+    `purchase_count` UInt64,
+    `furthest_step` UInt8,
+    `located` UInt64,
+    `latitude_e7` Int64,
+    `longitude_e7` Int64
+)
+AS WITH
+    isNotNull(geo_latitude) AND isNotNull(geo_longitude) AS has_place
+SELECT
+    toStartOfHour(toDateTime(event_timestamp, 'UTC')) AS hour,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    geo_country,
+    geo_region_name,
+    device_type,
+    browser_name,
+    cityHash64(click_id) AS click_key,
+    ifNull(cityHash64(user_domain_id), 0) AS user_key,
+    groupUniqArray(event_type) AS event_types,
+    count() AS event_count,
+    countIf(page_url_path = '/confirmation') AS purchase_count,
+    max(multiIf(page_url_path = '/confirmation', 5, page_url_path = '/payment', 4, page_url_path = '/cart', 3, startsWith(page_url_path, '/product_'), 2, (page_url_path IN ('/', '/home')), 1, 0)) AS furthest_step,
+    countIf(has_place) AS located,
+    sumIf(toInt64(round(assumeNotNull(geo_latitude) * 10000000)), has_place) AS latitude_e7,
+    sumIf(toInt64(round(assumeNotNull(geo_longitude) * 10000000)), has_place) AS longitude_e7
+FROM analytics.fact_events
+GROUP BY
+    hour,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    geo_country,
+    geo_region_name,
+    device_type,
+    browser_name,
+    click_key,
+    user_key;
+
+CREATE VIEW analytics.visitors
+(
+    `hour` DateTime('UTC'),
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `geo_country` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `browser_name` LowCardinality(String),
+    `click_key` UInt64,
+    `user_key` UInt64,
+    `event_types` SimpleAggregateFunction(groupUniqArrayArray, Array(String))
+)
+AS SELECT
+    v.hour AS hour,
+    v.utm_source AS utm_source,
+    v.utm_medium AS utm_medium,
+    v.utm_campaign AS utm_campaign,
+    v.geo_country AS geo_country,
+    v.geo_region_name AS geo_region_name,
+    v.device_type AS device_type,
+    v.browser_name AS browser_name,
+    v.click_key AS click_key,
+    v.user_key AS user_key,
+    v.event_types AS event_types
+FROM analytics.visit_hours AS v;
 
 CREATE MATERIALIZED VIEW ops.aggregation_clicks_judge TO ops.aggregation_clicks_judged
 (

@@ -123,8 +123,7 @@ TRUTHS: Mapping[str, list[Truth]] = {
     "top_browsers": [Truth(_facts(f"{BROWSER} AS browser, count() AS events", "browser"), ("browser",), 10)],
     "top_pages": [
         Truth(
-            _facts(f"page_url_path AS page, {EVENTS} AS events, {USERS} AS users, {SESSIONS} AS sessions", "page"),
-            ("page",), 20,
+            _facts(f"page_url_path AS page, {EVENTS} AS events", "page"), ("page",), 20,
         )
     ],
     "traffic_over_time": [_series(SOURCE)],
@@ -183,7 +182,7 @@ TRUTHS: Mapping[str, list[Truth]] = {
             _facts(
                 "if(referer_url = '', '(direct)', if(domain(referer_url) = domain(page_url), 'from ' || path(referer_url), "
                 f"replaceRegexpOne(domain(referer_url), '^www\\\\.', ''))) AS came_from, page_url_path AS page, "
-                f"{SESSIONS} AS sessions",
+                f"{EVENTS} AS events",
                 "came_from, page",
             ),
             ("came_from", "page"), 40,

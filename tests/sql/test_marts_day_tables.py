@@ -96,13 +96,16 @@ def _select(database: ClickHouse, table: DayTable) -> str:
     return str(rows[0]["as_select"])
 
 
+def _shown(name: str, kind: str) -> str:
+    if kind.startswith("AggregateFunction"):
+        return f"finalizeAggregation({name})"
+    return f"arraySort({name})" if "UniqArray" in kind else name
+
+
 def _rows(database: ClickHouse, table: str) -> list[tuple[Any, ...]]:
     """All rows, merged, with the values of states."""
     columns = database.query(f"DESCRIBE TABLE {table}")
-    shown = ", ".join(
-        f"finalizeAggregation({row['name']})" if row["type"].startswith("AggregateFunction") else row["name"]
-        for row in columns
-    )
+    shown = ", ".join(_shown(row["name"], row["type"]) for row in columns)
     schema, _, name = table.partition(".")
     engine = database.query(f"SELECT engine FROM system.tables WHERE database = '{schema}' AND name = '{name}'")
     final = "FINAL" if engine[0]["engine"] != "MergeTree" else ""

@@ -257,6 +257,10 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
     ),
     "product_views_equal_facts": (_sql("INSERT INTO ops.product_views SELECT * FROM ops.product_views"), set()),
     "visits_equal_facts": (_sql(f"ALTER TABLE ops.visit_slots UPDATE events = events + 1 WHERE 1 {MUTATION}"), set()),
+    "visit_hours_equal_facts": (
+        _sql(f"ALTER TABLE analytics.visit_hours UPDATE furthest_step = 4 WHERE furthest_step = 5 {MUTATION}"),
+        set(),
+    ),
     "users_equal_facts": (
         _settled(
             _sql(

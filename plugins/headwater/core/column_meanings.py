@@ -138,6 +138,7 @@ RELATIONS = (
     ("fact_events", "purchase_weeks", "purchased_at"),
     ("fact_events", "product_views", "hour"),
     ("fact_events", "visit_slots", "click_id"),
+    ("fact_events", "visit_hours", "hour"),
     ("fact_events", "incomplete", "event_id"),
     ("user_days", "dim_users", "user_domain_id"),
     ("geo_days", "dim_geo", "geo_id"),

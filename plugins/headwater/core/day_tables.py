@@ -48,5 +48,6 @@ DAY_TABLES = (
     _day_table("ops.purchase_weeks", "toDate(purchased_at)"),
     _day_table("ops.product_views", "toDate(hour)"),
     _day_table("ops.visit_slots", "toDate(first_at)"),
+    _day_table("analytics.visit_hours", "toDate(hour)"),
     _day_table("ops.incomplete", "toDate(event_timestamp)"),
 )

@@ -81,6 +81,7 @@ RETIRED_ROWS = (
     Place("ops.user_days", Rule.DELETE, "user_domain_id IN {user}"),
     Place("ops.visit_slots", Rule.DELETE, f"{_BY_CLICK} OR user_domain_id IN {{user}}"),
     Place("ops.product_views", Rule.DELETE, "user_key IN {name_hash}"),
+    Place("analytics.visit_hours", Rule.DELETE, "click_key IN {click_hash} OR user_key IN {user_hash}"),
     Place("ops.purchase_weeks", Rule.DELETE, "user_key IN {name_hash}"),
 )
 
@@ -96,6 +97,8 @@ def condition_of(place: Place, keys: str, plan: int) -> str:
         event=of_kind("'event'", "toUUID(value)"),
         user=of_kind("'user'", "toUUID(value)"),
         name=of_kind("'name'"),
+        click_hash=of_kind("'click'", "cityHash64(toUUID(value))"),
+        user_hash=of_kind("'user'", "cityHash64(toUUID(value))"),
         name_hash=of_kind("'name'", "reinterpretAsUInt128(sipHash128(value))"),
         needles=f"(SELECT groupArray(value) FROM ops.{keys} WHERE plan = {plan} AND kind = 'needle')",  # noqa: S608
     )
