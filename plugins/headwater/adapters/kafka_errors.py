@@ -15,6 +15,8 @@ _AWAY = {
     KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
 }
 
+_SILENT = "Kafka does not answer. Start the stack with `headwater up`; `headwater status` shows what runs."
+
 
 @contextmanager
 def answering(topic: str) -> Iterator[None]:
@@ -23,6 +25,8 @@ def answering(topic: str) -> Iterator[None]:
         yield
     except KafkaException as error:
         raise translate(error, topic) from error
+    except TimeoutError as error:  # of a future that the client did not end in time
+        raise Retry(_SILENT, topic=topic) from error
 
 
 def translate(error: KafkaException, topic: str) -> HeadwaterError:
@@ -31,5 +35,5 @@ def translate(error: KafkaException, topic: str) -> HeadwaterError:
     if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return FixSettings(f"Kafka has no topic {topic}. Run `headwater topics` to create the topics.", topic=topic)
     if cause.code() in _AWAY:
-        return Retry("Kafka does not answer. Start the stack with `headwater up`; `headwater status` shows what runs.")
+        return Retry(_SILENT, topic=topic)
     return Retry(f"Kafka did not answer for {topic}: {cause.str()}. Look at `headwater status`.", topic=topic)
