@@ -401,7 +401,7 @@ def catch_up_from() -> datetime | None:
 
 @step
 def list_objects() -> list[dict[str, Any]]:
-    """The objects of the run's hours."""
+    """The objects of the run's hours; where the param says so, what they had brought in is taken out."""
     from headwater.app import objects
 
     params, platform = _params(), _platform()
@@ -414,6 +414,9 @@ def list_objects() -> list[dict[str, Any]]:
         "objects",
         rows=[(f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}", store.bucket, len(found))],
     )
+    if params["reload"]:
+        taken = platform.reload(store, found)
+        _table("place", "rows taken out", rows=list(taken.rows.items()) or [("(nothing was there)", 0)])
     return [{"key": o.stored.key, "etag": o.stored.etag, "size_bytes": o.stored.size_bytes} for o in found]
 
 
