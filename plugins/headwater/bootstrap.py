@@ -158,12 +158,15 @@ class Platform:
             self.update_dimension(name)
         return taken_out(self.database, requests)
 
-    def truncate(self, part: Part, *, dry_run: bool = False) -> TakenOut:
-        """Empty the warehouse or everything, and the progress that belongs to it; or only count it."""
+    def truncate(self, part: Part, request: UUID | None = None, *, dry_run: bool = False) -> TakenOut:
+        """Empty the warehouse or everything, and the progress that belongs to it; or only count it.
+
+        The same `request` is carried out once, however often it is made.
+        """
         if dry_run:
             return preview_truncation(self.database, self.clock, part)
         demand_staged(self.database, part)
-        request = uuid4()
+        request = request or uuid4()
         self._plans().run(lambda _plan: propose_truncation(self.database, self.clock, part, request))
         return taken_out(self.database, [request])
 

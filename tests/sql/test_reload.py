@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
-from typing import BinaryIO
 
 import pytest
 
@@ -27,7 +23,7 @@ from headwater.app.taking_out import TakenOut, taken_out
 from headwater.assets import asset
 from headwater.contracts.streams import FACT_STREAMS, STREAMS
 from headwater.core.checks import CheckKind
-from headwater.core.object_keys import EventObject, StoredObject, object_key, read_key
+from headwater.core.object_keys import EventObject
 from headwater.errors import HeadwaterError
 from headwater.ports import FlushLimits
 from tests.sql.test_closing import assert_balanced
@@ -37,43 +33,13 @@ from tests.support.emptied import empty_warehouse
 from tests.support.events import an_id, browser, device, geo, location
 from tests.support.fingerprint import fingerprint
 from tests.support.front import Front
+from tests.support.shelf import Content, Shelf
 from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
 HOUR = datetime(2026, 5, 1, 10, tzinfo=UTC)
 NEXT = HOUR + timedelta(hours=1)
 DAYS = ("2026-05-01 10:05:00", "2026-05-02 10:05:00", "2026-05-03 10:05:00")
-Content = Mapping[tuple[datetime, str], Sequence[bytes]]
-
-
-@dataclass
-class Shelf:
-    """Objects in memory, as a store."""
-
-    bucket: str = "events"
-    bodies: dict[str, bytes] = field(default_factory=dict)
-
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        for key, body in sorted(self.bodies.items()):
-            if key.startswith(prefix):
-                yield StoredObject(key, f"etag {hash(body)}", len(body))
-
-    @contextmanager
-    def open(self, stored: StoredObject) -> Iterator[BinaryIO]:
-        yield BytesIO(self.bodies[stored.key])
-
-    def put(self, key: str, body: bytes) -> None:
-        self.bodies[key] = body
-
-    def fill(self, content: Content) -> None:
-        """Put the lines of each hour and stream."""
-        for (hour, stream), lines in content.items():
-            self.put(object_key(hour, stream, ""), b"".join(line + b"\n" for line in lines))
-
-    def objects(self, hour: datetime | None = None, streams: Sequence[str] = tuple(FACT_STREAMS)) -> Sequence[EventObject]:
-        """Those of one hour, or all."""
-        found = [each for stored in self.list("") if (each := read_key(stored, "")) is not None]
-        return [each for each in found if each.stream in streams and hour in (None, each.hour)]
 
 
 @pytest.fixture
@@ -112,7 +78,7 @@ NEW: Content = {
 }  # fmt: skip
 
 
-def _send(stage: Stage, shelf: Shelf, objects: Sequence[EventObject], database: ClickHouse | None = None) -> list[int]:
+def send(stage: Stage, shelf: Shelf, objects: Sequence[EventObject], database: ClickHouse | None = None) -> list[int]:
     """Send objects to their topics; the lines of each, -1 where it was skipped."""
     loader = Loader(stage.log, stage.ledger, database or stage.db, stage.clock)
     loads = [load_object(shelf, loader, each) for each in objects]
@@ -127,7 +93,7 @@ def _build(stage: Stage, database: ClickHouse | None = None) -> None:
     Build(database or stage.db, stage.clock, BuildLimits()).run()
 
 
-def _settle(stage: Stage) -> None:
+def settle(stage: Stage) -> None:
     """Store and build everything, also what waits."""
     for stream in FACT_STREAMS:
         _drain(stage, stream)
@@ -139,10 +105,10 @@ def _settle(stage: Stage) -> None:
         update_dimension(name, stage.db)
 
 
-def _load(stage: Stage, shelf: Shelf, content: Content) -> None:
+def load(stage: Stage, shelf: Shelf, content: Content) -> None:
     shelf.fill(content)
-    _send(stage, shelf, shelf.objects())
-    _settle(stage)
+    send(stage, shelf, shelf.objects())
+    settle(stage)
 
 
 def _asking(stage: Stage, database: ClickHouse | None = None) -> Reload:
@@ -160,17 +126,17 @@ def _take_out(
 
 def _reload(stage: Stage, shelf: Shelf, objects: Sequence[EventObject], database: ClickHouse | None = None) -> None:
     _take_out(stage, shelf, objects, database)
-    _send(stage, shelf, objects, database)
+    send(stage, shelf, objects, database)
 
 
-def _content(stage: Stage) -> dict[str, object]:
+def content_of(stage: Stage) -> dict[str, object]:
     """What two warehouses are compared by: every table that is read, and what was refused."""
     dead = stage.db.query("SELECT raw, origin, reason FROM ops.dead_letters ORDER BY raw, origin")
     visits = stage.db.query("SELECT * EXCEPT (plan, first_seen_at) FROM ops.visits ORDER BY click_id, part")
     return {**fingerprint(stage.db), "dead": [dict(row) for row in dead], "visits": [dict(row) for row in visits]}
 
 
-def _assert_clean(stage: Stage) -> None:
+def assert_clean(stage: Stage) -> None:
     assert_sound(stage)
     assert_balanced(stage)
     for stream in STREAMS.values():
@@ -184,8 +150,8 @@ def _assert_clean(stage: Stage) -> None:
 def truth(front: Front, warehouse: ClickHouse) -> dict[str, object]:
     """The content of a warehouse that saw only the new objects; the warehouse is empty again afterwards."""
     stage = Stage(warehouse)
-    _load(stage, Shelf(), NEW)
-    found = _content(stage)
+    load(stage, Shelf(), NEW)
+    found = content_of(stage)
     empty_warehouse(front.owner_url)
     return found
 
@@ -193,8 +159,8 @@ def truth(front: Front, warehouse: ClickHouse) -> dict[str, object]:
 def test_a_changed_object_loaded_anew_is_as_if_the_old_one_had_never_been(
     truth: dict[str, object], stage: Stage, shelf: Shelf
 ) -> None:
-    _load(stage, shelf, OLD)
-    assert _content(stage) != truth
+    load(stage, shelf, OLD)
+    assert content_of(stage) != truth
     shelf.fill(NEW)
     objects = shelf.objects(HOUR)
     preview = _asking(stage).preview(shelf, objects)
@@ -204,78 +170,78 @@ def test_a_changed_object_loaded_anew_is_as_if_the_old_one_had_never_been(
     assert places["analytics.fact_events"] == 3
     assert places["ops.dead_letters"] == 2
     assert stage.count("analytics.fact_events") == 2, "those of the other hour"
-    assert _send(stage, shelf, objects) == [4, 2, 2, 3]
-    _settle(stage)
-    assert _content(stage) == truth
-    _assert_clean(stage)
-    assert _send(stage, shelf, shelf.objects()) == [-1] * 8
+    assert send(stage, shelf, objects) == [4, 2, 2, 3]
+    settle(stage)
+    assert content_of(stage) == truth
+    assert_clean(stage)
+    assert send(stage, shelf, shelf.objects()) == [-1] * 8
     assert stage.count("ops.loaded_objects") == 8, "one row per object: the old ones went with what they stand for"
 
 
 def test_an_unchanged_object_loaded_anew_changes_nothing(stage: Stage, shelf: Shelf) -> None:
-    _load(stage, shelf, OLD)
-    before = _content(stage)
+    load(stage, shelf, OLD)
+    before = content_of(stage)
     _reload(stage, shelf, shelf.objects())
     assert stage.count("analytics.fact_events") == stage.count("ops.visits") == stage.count("ops.dead_letters") == 0
-    _settle(stage)
-    assert _content(stage) == before
-    _assert_clean(stage)
+    settle(stage)
+    assert content_of(stage) == before
+    assert_clean(stage)
 
 
 def test_an_event_of_two_objects_stays_with_the_first_or_goes_over_to_the_other(stage: Stage, shelf: Shelf) -> None:
     first, second = ({(hour, "browser"): [browser("shared", at=DAYS[0])]} for hour in (HOUR, NEXT))
     parts = {(HOUR, "device"): [device()], (HOUR, "geo"): [geo()], (HOUR, "location"): [location("shared")]}
     for content in ({**first, **parts}, second):
-        _load(stage, shelf, content)
+        load(stage, shelf, content)
     before = fingerprint(stage.db)
     (one,), (two,) = shelf.objects(HOUR, ["browser"]), shelf.objects(NEXT, ["browser"])
     assert _sources(stage) == [one.stored.key]
     _reload(stage, shelf, [two])
-    _settle(stage)
+    settle(stage)
     assert fingerprint(stage.db) == before, "the fact is that of the first"
     shelf.fill({(HOUR, "browser"): [browser("other", at=DAYS[1])], (NEXT, "location"): [location("other")]})
-    _send(stage, shelf, shelf.objects(NEXT, ["location"]))
+    send(stage, shelf, shelf.objects(NEXT, ["location"]))
     _reload(stage, shelf, shelf.objects(HOUR, ["browser"]))
     assert _sources(stage) == [two.stored.key], "the first has it no more; the second had brought it too"
-    _settle(stage)
+    settle(stage)
     assert _sources(stage) == [one.stored.key, two.stored.key]
-    _assert_clean(stage)
+    assert_clean(stage)
 
 
 def test_what_waits_or_is_not_built_yet_goes_too_and_what_came_later_stays(stage: Stage, shelf: Shelf) -> None:
-    _load(stage, shelf, OTHER)
+    load(stage, shelf, OTHER)
     shelf.fill({(HOUR, "browser"): [browser("waits", click="v9", at=DAYS[0])]})
-    _send(stage, shelf, shelf.objects())
+    send(stage, shelf, shelf.objects())
     _drain(stage, "browser")
     _build(stage)
     assert stage.count("ops.waiting", "kind = 'event'") == 1
     later = HOUR + timedelta(hours=5)
     shelf.fill({(later, "browser"): [browser("staged", click="v9", at=DAYS[0])]})
-    _send(stage, shelf, shelf.objects())
+    send(stage, shelf, shelf.objects())
     _drain(stage, "browser")
     for hour, event in ((HOUR, "new"), (later, "newer")):
         shelf.fill({(hour, "browser"): [browser(event, click="v9", at=DAYS[0])]})
     shelf.fill({(later, "location"): [location("new"), location("newer")]})
     changed = [*shelf.objects(HOUR), *shelf.objects(later)]
     _asking(stage).ask(shelf, changed)
-    _send(stage, shelf, changed)  # by somebody who does not wait until the old is out
+    send(stage, shelf, changed)  # by somebody who does not wait until the old is out
     _drain(stage, "browser")
-    _settle(stage)
+    settle(stage)
     ids = stage.db.query("SELECT toString(event_id) AS id FROM analytics.fact_events ORDER BY id")
     assert [row["id"] for row in ids] == sorted(map(an_id, ("b1", "b2", "new", "newer")))
-    _assert_clean(stage)
+    assert_clean(stage)
 
 
 @pytest.mark.parametrize("stride", [pytest.param(67, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
 def test_a_reload_that_died_anywhere_is_finished_by_running_it_again(
     stage: Stage, front: Front, shelf: Shelf, stride: int
 ) -> None:
-    _load(stage, shelf, NEW)
-    truths = [_content(stage)]
+    load(stage, shelf, NEW)
+    truths = [content_of(stage)]
     shelf.fill(OLD)
     _reload(stage, shelf, shelf.objects(HOUR))
-    _settle(stage)
-    truths.append(_content(stage))
+    settle(stage)
+    truths.append(content_of(stage))
     assert truths[0] != truths[1]
     for turn, statement in enumerate(range(2, 300, stride)):
         shelf.fill(OLD if turn % 2 else NEW)
@@ -285,17 +251,17 @@ def test_a_reload_that_died_anywhere_is_finished_by_running_it_again(
             _reload(stage, shelf, shelf.objects(HOUR))
         else:
             break
-        _settle(stage)
-        assert _content(stage) == truths[turn % 2], f"died before statement {statement}"
+        settle(stage)
+        assert content_of(stage) == truths[turn % 2], f"died before statement {statement}"
     assert statement > 60
-    _assert_clean(stage)
+    assert_clean(stage)
 
 
 def test_a_builder_carries_out_what_was_asked_for_and_two_at_once_do_it_once(
     stage: Stage, front: Front, shelf: Shelf
 ) -> None:
-    _load(stage, shelf, OLD)
-    before = _content(stage)
+    load(stage, shelf, OLD)
+    before = content_of(stage)
     _asking(stage).ask(shelf, shelf.objects(HOUR))
     databases = [ClickHouse(front.writer_url) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
@@ -304,31 +270,31 @@ def test_a_builder_carries_out_what_was_asked_for_and_two_at_once_do_it_once(
         database.close()
     assert stage.count("ops.plans", "kind = 'reload'") == 1
     assert stage.count("analytics.fact_events") == 2
-    _send(stage, shelf, shelf.objects())
-    _settle(stage)
-    assert _content(stage) == before
-    _assert_clean(stage)
+    send(stage, shelf, shelf.objects())
+    settle(stage)
+    assert content_of(stage) == before
+    assert_clean(stage)
 
 
 @pytest.mark.parametrize("statement", [40, *(pytest.param(n, marks=pytest.mark.long) for n in (6, 20, 60, 70))])
 def test_a_worker_that_slept_through_the_reload_changes_nothing(
     stage: Stage, front: Front, shelf: Shelf, statement: int
 ) -> None:
-    _load(stage, shelf, OLD)
+    load(stage, shelf, OLD)
     shelf.fill(NEW)
     objects = shelf.objects(HOUR)
 
     def others() -> None:
         _reload(stage, shelf, objects)
-        _settle(stage)
-        seen.append(_content(stage))
+        settle(stage)
+        seen.append(content_of(stage))
 
     seen: list[dict[str, object]] = []
     with contextlib.suppress(HeadwaterError):
         _take_out(stage, shelf, objects, paused(front.writer_url, statement, others))
     assert len(seen) == 1, "it ended before it slept"
-    assert _content(stage) == seen[0]
-    _assert_clean(stage)
+    assert content_of(stage) == seen[0]
+    assert_clean(stage)
 
 
 def _sources(stage: Stage) -> list[str]:

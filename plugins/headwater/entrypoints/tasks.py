@@ -15,6 +15,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
 
 from airflow.sdk import Connection, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
@@ -249,6 +250,22 @@ def erase_user() -> dict[str, int]:
     found = _platform().erase(named["user"], named["email"], dry_run=bool(params.get("dry_run", True)))
     _table("place", "rows", rows=list(found.rows.items()) or [("(nothing of this person is stored)", 0)])
     return dict(found.rows)
+
+
+@step
+def truncate_clickhouse() -> dict[str, int]:
+    """Empty the chosen tables where the param holds the word; count them otherwise, and fail."""
+    from headwater.app.truncate import WORD, Part
+
+    params = _params()
+    confirmed = str(params["confirm"]).strip() == WORD
+    request = uuid5(NAMESPACE_URL, _run_id())  # the task may be tried again after loads have begun
+    taken = _platform().truncate(Part(params["part"]), request, dry_run=not confirmed)
+    heading = "rows that went" if confirmed else "rows that would go"
+    _table("place", heading, rows=list(taken.rows.items()) or [("(nothing was there)", 0)])
+    if not confirmed:
+        raise FixSettings(f"Nothing was changed. Trigger the DAG again with `confirm` set to {WORD!r}.")
+    return dict(taken.rows)
 
 
 @step
