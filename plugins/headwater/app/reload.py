@@ -14,7 +14,7 @@ from headwater.app.correct import SHEET, write_sheet
 from headwater.app.plan_books import MAX_GENERATIONS, PlanBooks, PlanDone
 from headwater.app.shadows import Recipe, sweep
 from headwater.app.swaps import Swaps
-from headwater.app.taking_out import TakenOut, book_counts, book_messages, delete_booked, missing_sets, outcome
+from headwater.app.taking_out import TakenOut, book_counts, book_messages, delete_booked, outcome, write_waiting
 from headwater.contracts.streams import STREAMS
 from headwater.core.corrections import DueDay, create_shadow, first_days, pieces_for, shadow_name
 from headwater.core.object_keys import EventObject, address
@@ -50,7 +50,7 @@ class ReloadSteps:
         write_sheet(
             self._db, self._books, plan, "reload/sheet", range(plan.pieces), request=plan.ids[0], requests=_REQUESTS
         )
-        self._books.until_none_missing(plan, ["reload/waiting"], lambda: missing_sets(self._db, plan), **asked)
+        write_waiting(self._db, self._books, plan, "reload/waiting", **asked)
         book_counts(self._db, self._books, plan, lambda: _found(self._db, plan.plan, asked))
         book_messages(self._db, plan, ["reload/book_staged", "reload/book_dead_letters"], **asked)
         if not self._take_out_facts(plan):

@@ -68,7 +68,12 @@ def outcome(database: Database, plan: Plan) -> Mapping[str, int]:
     return {name: int(value) for name, value in row.items()}
 
 
-def missing_sets(database: Database, plan: Plan) -> int:
-    """Whether the waiting set after the plan still lacks."""
-    row = outcome(database, plan)
-    return max(0, row["waiting_sets_before"] - row["waiting_sets"])
+def write_waiting(database: Database, books: PlanBooks, plan: Plan, step: str, **parameters: object) -> None:
+    """Write the waiting set after the plan; once it stands it stays as it is."""
+
+    def missing() -> int:
+        row = outcome(database, plan)
+        return max(0, row["waiting_sets_before"] - row["waiting_sets"])
+
+    if missing():
+        books.until_none_missing(plan, [step], missing, **parameters)

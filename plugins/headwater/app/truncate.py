@@ -12,7 +12,7 @@ from uuid import UUID
 
 from headwater.app.plan_books import PlanBooks, PlanDone
 from headwater.app.shadows import sweep
-from headwater.app.taking_out import TakenOut, book_counts, book_messages, delete_booked, missing_sets, outcome
+from headwater.app.taking_out import TakenOut, book_counts, book_messages, delete_booked, outcome, write_waiting
 from headwater.contracts.streams import VISIT_STREAMS
 from headwater.core.day_tables import DAY_TABLES, FACTS
 from headwater.core.personal_data import STAGED, delete_rows
@@ -51,7 +51,7 @@ class TruncateSteps:
         """Run every step; None when another worker has finished the plan meanwhile."""
         everything = plan.kind is PlanKind.TRUNCATE_ALL
         book_counts(self._db, self._books, plan, lambda: _found(self._db, plan.plan - 1, everything=everything))
-        self._books.until_none_missing(plan, ["truncate/nothing_waits"], lambda: missing_sets(self._db, plan))
+        write_waiting(self._db, self._books, plan, "truncate/nothing_waits")
         self._empty(plan, _WAREHOUSE)
         if everything:
             self._empty_staging(plan)
