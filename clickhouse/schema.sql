@@ -1407,7 +1407,7 @@ CREATE TABLE ops.corrections
     `is_complete` Bool,
     `source_object` LowCardinality(String),
     `content_hash` UInt64,
-    `location_object` LowCardinality(String)
+    `location_object` LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams'
 )
 ENGINE = MergeTree
 PARTITION BY plan
@@ -3100,7 +3100,7 @@ CREATE TABLE ops.matched
     `origin` LowCardinality(String),
     `origin_line` UInt64,
     `content_hash` UInt64,
-    `location_object` LowCardinality(String)
+    `location_object` LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams'
 )
 ENGINE = MergeTree
 PARTITION BY plan
@@ -3358,7 +3358,7 @@ CREATE TABLE ops.reload_requests
     `until` Array(Tuple(
         epoch UUID,
         partition UInt32,
-        offset UInt64)) COMMENT 'Where the topic ended: messages of the object before these offsets go, later ones stay',
+        offset UInt64)),
     `requested_at` DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree

@@ -2,9 +2,9 @@
 
 ALTER TABLE analytics.fact_events ADD COLUMN IF NOT EXISTS location_object LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams';
 
-ALTER TABLE ops.corrections ADD COLUMN IF NOT EXISTS location_object LowCardinality(String);
+ALTER TABLE ops.corrections ADD COLUMN IF NOT EXISTS location_object LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams';
 
-ALTER TABLE ops.matched ADD COLUMN IF NOT EXISTS location_object LowCardinality(String);
+ALTER TABLE ops.matched ADD COLUMN IF NOT EXISTS location_object LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams';
 
 ALTER TABLE ops.visits ADD COLUMN IF NOT EXISTS origin LowCardinality(String) COMMENT 'File or object that the row came from; empty for streams';
 
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS ops.reload_requests
     object       String COMMENT 'Where it is: s3://bucket/key',
     etag         String COMMENT 'Identity of the content that is to be loaded',
     topic        LowCardinality(String),
-    until        Array(Tuple(epoch UUID, partition UInt32, offset UInt64)) COMMENT 'Where the topic ended: messages of the object before these offsets go, later ones stay',
+    until        Array(Tuple(epoch UUID, partition UInt32, offset UInt64)),
     requested_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree

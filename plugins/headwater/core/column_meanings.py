@@ -82,6 +82,7 @@ MEANINGS: Mapping[str, str] = {
     "plan_id": "Identity of the claim of the number",
     "grace_s": "Seconds that an event waits for its parts",
     "ranges": "Staged offsets that the plan takes: topic, epoch, partition, first, first after",
+    "until": "Where the topic ended, by epoch and partition: what the object brought before goes, the rest stays",
     "first_ingested_at": "Least ingested_at of the ranges",
     "last_ingested_at": "Greatest ingested_at of the ranges",
     "member": "Host and process",
