@@ -360,6 +360,7 @@ CREATE TABLE analytics.fact_events
     `is_complete` Bool COMMENT 'Location, device and geo part were all there',
     `source_object` LowCardinality(String) COMMENT 'File or object the browser event came from; empty for streams',
     `content_hash` UInt64 COMMENT 'Hash of the browser part, to tell an equal repeat from a conflict',
+    `location_object` LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams',
     INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX event_hour_range event_hour TYPE minmax GRANULARITY 1
 )
@@ -1514,7 +1515,8 @@ CREATE TABLE ops.corrections
     `build` UInt64,
     `is_complete` Bool,
     `source_object` LowCardinality(String),
-    `content_hash` UInt64
+    `content_hash` UInt64,
+    `location_object` LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams'
 )
 ENGINE = MergeTree
 PARTITION BY plan
@@ -3206,7 +3208,8 @@ CREATE TABLE ops.matched
     `utm_campaign` LowCardinality(String),
     `origin` LowCardinality(String),
     `origin_line` UInt64,
-    `content_hash` UInt64
+    `content_hash` UInt64,
+    `location_object` LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams'
 )
 ENGINE = MergeTree
 PARTITION BY plan
@@ -3239,9 +3242,9 @@ CREATE TABLE ops.plans
     `first_ingested_at` DateTime64(3, 'UTC'),
     `last_ingested_at` DateTime64(3, 'UTC'),
     `member` String,
-    `kind` LowCardinality(String) DEFAULT 'build' COMMENT 'build, correct, rebuild or retire: what the plan does',
+    `kind` LowCardinality(String) DEFAULT 'build' COMMENT 'build, correct, rebuild, retire, erase, reload, truncate_warehouse or truncate_all: what the plan does',
     `days` Array(Date) COMMENT 'Days that a plan rebuilds or retires; empty for builds',
-    `ids` Array(UUID) COMMENT 'Events that were found to stand twice',
+    `ids` Array(UUID) COMMENT 'Events that were found to stand twice; of an erasure, reload or truncation its request',
     `pieces` UInt32 DEFAULT 1 COMMENT 'Inserts that the work sheet of a correction is made by',
     `reached` Array(Tuple(
         topic String,
@@ -3272,9 +3275,9 @@ CREATE TABLE ops.plans_done
     `removed` UInt64 COMMENT 'Facts taken out because an earlier one has their id',
     `retired` UInt64 COMMENT 'Facts of the days that the plan retired',
     `mended` UInt64 COMMENT 'Days made anew because ClickHouse stopped while the build wrote them',
-    `erased` UInt64 COMMENT 'Events kept out, or taken from the waiting set, because their person was erased',
-    `erased_facts` UInt64 COMMENT 'Facts taken out because their person was erased',
-    `erased_quarantined` UInt64 COMMENT 'Rows of the quarantine taken out because their person was erased'
+    `erased` UInt64 COMMENT 'Events kept out, or taken from the waiting set, because their person was erased, their object is loaded anew, or all was emptied',
+    `erased_facts` UInt64 COMMENT 'Facts taken out because their person was erased, their object is loaded anew, or all was emptied',
+    `erased_quarantined` UInt64 COMMENT 'Rows of the quarantine taken out for the same reason'
 )
 ENGINE = MergeTree
 ORDER BY plan
@@ -3458,6 +3461,22 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(rejected_at)
 ORDER BY (stream, origin, origin_line)
 TTL toDateTime(rejected_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.reload_requests
+(
+    `request_id` UUID COMMENT 'One for all objects that were asked for at once; also the variant in ops.loaded_objects',
+    `object` String COMMENT 'Where it is: s3://bucket/key',
+    `etag` String COMMENT 'Identity of the content that is to be loaded',
+    `topic` LowCardinality(String),
+    `until` Array(Tuple(
+        epoch UUID,
+        partition UInt32,
+        offset UInt64)),
+    `requested_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (object, requested_at)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE TABLE ops.replays
@@ -3764,7 +3783,8 @@ CREATE TABLE ops.visits
     `geo_region_name` LowCardinality(String),
     `ip_address` String,
     `first_seen_at` DateTime64(3, 'UTC') COMMENT 'Kafka time of the row that stands here',
-    `plan` UInt64 COMMENT 'The plan that brought it'
+    `plan` UInt64 COMMENT 'The plan that brought it',
+    `origin` LowCardinality(String) COMMENT 'File or object that the row came from; empty for streams'
 )
 ENGINE = MergeTree
 ORDER BY (click_id, part)

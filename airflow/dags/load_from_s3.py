@@ -3,8 +3,8 @@
 Every hour the objects `year=/month=/day=/hour=/<stream>_events.jsonl.zip` (also `.jsonl`, `.gz`, `.zst`) of the hour
 before are sent to their topics, at most five at once; turned on, the DAG catches up from HEADWATER_S3_START. By hand
 it takes the range of `start_date` and `end_date`. An object whose content was sent before is skipped, and facts
-count each event once, so that any run may be repeated. An object that cannot be read fails its own task; the others go
-on, and `verify` names it.
+count each event once, so that any run may be repeated. With `reload` what the objects had brought in goes first,
+and aggregates follow. An object that cannot be read fails its own task; the others go on, and `verify` names it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ with DAG(
         ),
         "load_again": Param(
             False, type="boolean", description="Send objects again though they were sent before."
+        ),
+        "reload": Param(
+            False,
+            type="boolean",
+            description="Take out what the objects had brought in (facts, visits, staged rows, dead letters) and send "
+            "them anew. Cut off anywhere, it is finished by the same run again.",
         ),
     },
 ) as dag:  # fmt: skip

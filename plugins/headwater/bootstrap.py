@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
@@ -40,14 +40,17 @@ from headwater.app.plan_runner import PlanRunner
 from headwater.app.put_samples import put_samples
 from headwater.app.rebuild import Preview, Rebuild
 from headwater.app.reconcile import PartitionBooks, reconcile
+from headwater.app.reload import Reload, propose_reload
 from headwater.app.replay import Replay, Replayed
 from headwater.app.retire import propose_retirement
 from headwater.app.send_clicks import SentClicks, send_clicks
 from headwater.app.sources import SourceEvents, source_events
 from headwater.app.storing import Moved
 from headwater.app.summary import Summary, summarize
+from headwater.app.taking_out import TakenOut, taken_out
 from headwater.app.topics import apply_topics
 from headwater.app.trace import Trace
+from headwater.app.truncate import Part, demand_staged, preview_truncation, propose_truncation
 from headwater.app.upkeep import Cleared, clear_staging, optimize_tables
 from headwater.app.verify import Invariant, verify
 from headwater.app.watching import StreamWatch
@@ -143,6 +146,29 @@ class Platform:
     ) -> Loaded:
         """Send an object unless this very content was sent before."""
         return load_object(store, self._loader, event_object, again, tell)
+
+    def reload(self, store: ObjectStore, found: Sequence[EventObject], *, dry_run: bool = False) -> TakenOut:
+        """Take out what objects had brought in, so that the next load sends them; or only count it."""
+        asking = Reload(self.database, self.clock, self.log, self.drain)
+        if dry_run:
+            return asking.preview(store, found)
+        requests = asking.ask(store, found)
+        self._plans().run(lambda _plan: propose_reload(self.database, self.clock))
+        for name in ("dim_users", "dim_geo"):
+            self.update_dimension(name)
+        return taken_out(self.database, requests)
+
+    def truncate(self, part: Part, request: UUID | None = None, *, dry_run: bool = False) -> TakenOut:
+        """Empty the warehouse or everything, and the progress that belongs to it; or only count it.
+
+        The same `request` is carried out once, however often it is made.
+        """
+        if dry_run:
+            return preview_truncation(self.database, self.clock, part)
+        demand_staged(self.database, part)
+        request = request or uuid4()
+        self._plans().run(lambda _plan: propose_truncation(self.database, self.clock, part, request))
+        return taken_out(self.database, [request])
 
     def put_samples(self, store: ObjectStore, folder: Path | None = None, prefix: str = "") -> list[str]:
         """Store a folder of events in a bucket; the bundled one is moved in time as the DAG moves it."""

@@ -312,6 +312,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def is_stored(self, claim: Claim) -> bool:
+        """Whether somebody has recorded that every message of the claim was found."""
+        ...
+
     def judged_before(self, claim: Claim) -> Sequence[Judged]:
         """What became of the stored claims of the partition before this one, in order; the last thousands at most."""
         ...
@@ -383,13 +387,17 @@ class Pulse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A line or object that never became a message."""
+    """A line or object that never became a message.
+
+    `sending` tells apart what is sent on purpose again after it was taken out.
+    """
 
     raw: bytes
     reason: str
     detail: str
     origin: str
     line: int
+    sending: str = ""
 
 
 class Keyed(TypedDict):

@@ -24,7 +24,7 @@ def test_every_column_of_the_snapshot_is_read() -> None:
     assert len(TABLES) > 35
     facts = next(table for table in TABLES if table.name == "fact_events")
     names = [column.name for column in facts.columns]
-    assert (names[0], names[2], names[-1], len(names)) == ("event_id", "event_date", "content_hash", 37)
+    assert (names[0], names[2], names[-1], len(names)) == ("event_id", "event_date", "location_object", 38)
     assert (facts.partition, facts.order) == ("toDate(event_timestamp)", "(toStartOfHour(event_timestamp), event_id)")
     staging = next(table for table in TABLES if table.name == "events_browser_raw")
     assert staging.kept.startswith("toDateTime(ingested_at)")

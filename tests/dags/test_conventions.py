@@ -96,6 +96,7 @@ EXPECTED: dict[str, tuple[str | None, dict[str, list[str]]]] = {
     ),
     "replay_dead_letters": (None, {"replay_dead_letters": []}),
     "erase_user": (None, {"erase_user": []}),
+    "truncate_clickhouse": (None, {"truncate_clickhouse": []}),
     "build_dwh_layer": (
         "*/15 * * * *",
         {

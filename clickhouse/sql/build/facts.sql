@@ -5,7 +5,7 @@ INSERT INTO analytics.fact_events
     os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id,
     geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address,
     page_url, page_url_path, referer_url, referer_medium, utm_medium, utm_source, utm_content, utm_campaign,
-    geo_id, created_at, build, is_complete, source_object, content_hash
+    geo_id, created_at, build, is_complete, source_object, content_hash, location_object
 )
 SELECT
     event_id, event_timestamp, event_type, click_id, browser_name, browser_language, browser_user_agent,
@@ -19,7 +19,8 @@ SELECT
     plan,
     has_location AND has_device AND has_geo,
     origin,
-    content_hash
+    content_hash,
+    location_object
 FROM ops.matched
 WHERE plan = {plan:UInt64} AND action = 'fact'
   AND toDate(event_timestamp) BETWEEN {first_day:Date} AND {last_day:Date}

@@ -17,7 +17,8 @@ SELECT
     plan,
     has_location AND has_device AND has_geo,
     origin,
-    content_hash
+    content_hash,
+    location_object
 FROM ops.matched
 WHERE plan = {plan:UInt64} AND action = 'fact' AND toDate(event_timestamp) IN {days:Array(Date)}
   AND {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64})

@@ -25,14 +25,14 @@ WITH
         FROM
         (
             SELECT
-                event_id, kafka_time, partition, offset, page_url, page_url_path, referer_url, referer_medium,
+                event_id, kafka_time, partition, offset, origin, page_url, page_url_path, referer_url, referer_medium,
                 utm_medium, utm_source, utm_content, utm_campaign
             FROM analytics.events_location_raw
             WHERE ingested_at BETWEEN span.1 AND span.2
               AND arrayExists(r -> r.1 = 'location_events' AND epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
             UNION ALL
             SELECT
-                event_id, kafka_time, partition, offset, page_url, page_url_path, referer_url, referer_medium,
+                event_id, kafka_time, partition, offset, origin, page_url, page_url_path, referer_url, referer_medium,
                 utm_medium, utm_source, utm_content, utm_campaign
             FROM ops.waiting
             WHERE plan = {plan:UInt64} - 1 AND kind = 'location'
@@ -79,7 +79,7 @@ SELECT
     g.has_geo, g.geo_latitude, g.geo_longitude, g.geo_country, g.geo_timezone, g.geo_region_name, g.ip_address,
     l.has_location, l.page_url, l.page_url_path, l.referer_url, l.referer_medium,
     l.utm_medium, l.utm_source, l.utm_content, l.utm_campaign,
-    e.origin, e.origin_line, e.content_hash
+    e.origin, e.origin_line, e.content_hash, l.origin AS location_object
 FROM ranked AS e
 LEFT JOIN known AS k ON k.event_id = e.event_id
 LEFT JOIN (SELECT true AS has_location, * FROM locations) AS l ON l.event_id = e.event_id

@@ -1,5 +1,5 @@
 -- One row per click_id whose first device row came with plan {plan}: that row, by Kafka time, partition and offset.
-INSERT INTO ops.visits (click_id, part, os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id, first_seen_at, plan)
+INSERT INTO ops.visits (click_id, part, os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id, first_seen_at, plan, origin)
 WITH
     (SELECT (first_ingested_at, last_ingested_at) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS span,
     (SELECT arrayFilter(r -> r.1 = 'device_events', ranges) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS taken,
@@ -14,7 +14,7 @@ WITH
 SELECT *
 FROM
 (
-    SELECT click_id, 'device', os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id, kafka_time, {plan:UInt64}
+    SELECT click_id, 'device', os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id, kafka_time, {plan:UInt64}, origin
     FROM rows
     WHERE click_id NOT IN
     (

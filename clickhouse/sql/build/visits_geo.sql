@@ -1,5 +1,5 @@
 -- One row per click_id whose first geo row came with plan {plan}: that row, by Kafka time, partition and offset.
-INSERT INTO ops.visits (click_id, part, geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, first_seen_at, plan)
+INSERT INTO ops.visits (click_id, part, geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, first_seen_at, plan, origin)
 WITH
     (SELECT (first_ingested_at, last_ingested_at) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS span,
     (SELECT arrayFilter(r -> r.1 = 'geo_events', ranges) FROM ops.plans WHERE plan = {plan:UInt64} LIMIT 1) AS taken,
@@ -14,7 +14,7 @@ WITH
 SELECT *
 FROM
 (
-    SELECT click_id, 'geo', geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, kafka_time, {plan:UInt64}
+    SELECT click_id, 'geo', geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, kafka_time, {plan:UInt64}, origin
     FROM rows
     WHERE click_id NOT IN
     (

@@ -60,7 +60,7 @@ FROM
             f.geo_id),
         f.created_at, f.build AS of_build,
         (NOT i.lacks_device OR gets_device) AND (NOT i.lacks_geo OR gets_geo) AND (NOT i.lacks_location OR gets_location),
-        f.source_object, f.content_hash
+        f.source_object, f.content_hash, if(gets_location, l.origin, f.location_object)
     FROM
     (
         SELECT *

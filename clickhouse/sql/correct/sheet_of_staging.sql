@@ -38,10 +38,10 @@ WITH
         SELECT true AS has_location, *
         FROM
         (
-            SELECT event_id, kafka_time, partition, offset, page_url, page_url_path, referer_url, referer_medium, utm_medium, utm_source, utm_content, utm_campaign
+            SELECT event_id, kafka_time, partition, offset, origin, page_url, page_url_path, referer_url, referer_medium, utm_medium, utm_source, utm_content, utm_campaign
             FROM analytics.events_location_raw
             UNION ALL
-            SELECT event_id, kafka_time, partition, offset, page_url, page_url_path, referer_url, referer_medium, utm_medium, utm_source, utm_content, utm_campaign
+            SELECT event_id, kafka_time, partition, offset, origin, page_url, page_url_path, referer_url, referer_medium, utm_medium, utm_source, utm_content, utm_campaign
             FROM ops.waiting
             WHERE plan = {before:UInt64} AND kind = 'location'
         )
@@ -69,6 +69,7 @@ WITH
             if(gets_location, l.referer_url, f.referer_url) AS referer_url_, if(gets_location, l.referer_medium, f.referer_medium) AS referer_medium_,
             if(gets_location, l.utm_medium, f.utm_medium) AS utm_medium_, if(gets_location, l.utm_source, f.utm_source) AS utm_source_,
             if(gets_location, l.utm_content, f.utm_content) AS utm_content_, if(gets_location, l.utm_campaign, f.utm_campaign) AS utm_campaign_,
+            if(gets_location, l.origin, f.location_object) AS location_object_,
             if(g.has_geo,
                 cityHash64(g.geo_country, g.geo_region_name, ifNull(toString(g.geo_latitude), ''), ifNull(toString(g.geo_longitude), ''), g.geo_timezone),
                 f.geo_id) AS geo_id_,
@@ -100,7 +101,7 @@ FROM
         os_, os_name_, os_timezone_, device_type_, device_is_mobile_, user_custom_id_, user_domain_id_,
         geo_latitude_, geo_longitude_, geo_country_, geo_timezone_, geo_region_name_, ip_address_,
         page_url_, page_url_path_, referer_url_, referer_medium_, utm_medium_, utm_source_, utm_content_, utm_campaign_,
-        geo_id_, created_at_, build_ AS of_build, is_complete_, source_object_, content_hash_
+        geo_id_, created_at_, build_ AS of_build, is_complete_, source_object_, content_hash_, location_object_
     FROM made
     WHERE NOT is_same AND is_open
       AND (build_, event_id) NOT IN (SELECT build, event_id FROM ops.{sheet:Identifier} WHERE plan = {plan:UInt64} AND action != 'end')

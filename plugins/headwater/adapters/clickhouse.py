@@ -246,12 +246,7 @@ class ClickHouseLedger:
     def mark_stored(self, stored: Stored, *, doubtful: bool) -> None:
         """Add the row that closes the claim; where there is a doubt, look whether it stands there."""
         claim = stored.claim
-        place = {
-            "topic": claim.topic,
-            "epoch": claim.epoch,
-            "partition": claim.partition,
-            "from_offset": claim.from_offset,
-        }
+        place = _start(claim)
         repeats = self._ch.repeats
         for generation in range(_GENERATIONS):
             self._ch.run(
@@ -272,15 +267,13 @@ class ClickHouseLedger:
                 return
         raise Stop(f"{claim.describe()}: the books keep no row that closes the claim. Check ClickHouse's disk.")
 
+    def is_stored(self, claim: Claim) -> bool:
+        """Whether the row that closes the claim stands."""
+        return bool(self._ch.rows("ingest/stored_at", **_start(claim)))
+
     def judged_before(self, claim: Claim) -> Sequence[Judged]:
         """Stored claims of the partition before this one, in order."""
-        rows = self._ch.rows(
-            "ingest/judged_before",
-            topic=claim.topic,
-            epoch=claim.epoch,
-            partition=claim.partition,
-            from_offset=claim.from_offset,
-        )
+        rows = self._ch.rows("ingest/judged_before", **_start(claim))
         return [Judged(row["messages"], row["dead_letters"]) for row in reversed(rows)]
 
     def common_reject(self, claim: Claim) -> CommonReject | None:
@@ -293,7 +286,8 @@ class ClickHouseLedger:
         for reject in rejects:
             self._ch.run(
                 "ingest/reject",
-                token=f"reject:{stream}:{reject.origin}:{reject.line}:{hashlib.sha256(reject.raw).hexdigest()}",
+                token=f"reject:{stream}:{reject.origin}:{reject.line}:{hashlib.sha256(reject.raw).hexdigest()}"
+                + (f":{reject.sending}" if reject.sending else ""),
                 stream=stream,
                 raw_hex=reject.raw.hex(),
                 reason=reject.reason,
@@ -309,12 +303,15 @@ def _range(stream: str, claim: Claim) -> dict[str, object]:
 
 
 def _offsets(claim: Claim) -> dict[str, object]:
+    return {**_start(claim), "to_offset": claim.to_offset}
+
+
+def _start(claim: Claim) -> dict[str, object]:
     return {
         "topic": claim.topic,
         "epoch": claim.epoch,
         "partition": claim.partition,
         "from_offset": claim.from_offset,
-        "to_offset": claim.to_offset,
     }
 
 

@@ -297,7 +297,7 @@ class Books:
     stored: dict[UUID, Stored] = field(default_factory=dict)
     rows: dict[tuple[str, UUID, int, int], str] = field(default_factory=dict)
     reasons: dict[tuple[str, UUID, int, int], tuple[str, str]] = field(default_factory=dict)
-    rejects: dict[tuple[str, str, int], Reject] = field(default_factory=dict)
+    rejects: dict[tuple[str, str, int, str], Reject] = field(default_factory=dict)
 
 
 class MemoryLedger:
@@ -363,6 +363,10 @@ class MemoryLedger:
         """Close the claim."""
         self.books.stored.setdefault(stored.claim.claim_id, stored)
 
+    def is_stored(self, claim: Claim) -> bool:
+        """Whether the claim is closed."""
+        return claim.claim_id in self.books.stored
+
     def judged_before(self, claim: Claim) -> Sequence[Judged]:
         """Stored claims of the partition before this one, in order."""
         stored = [s for s in self.books.stored.values() if _stands_before(s.claim, claim)]
@@ -376,7 +380,7 @@ class MemoryLedger:
     def reject(self, stream: str, rejects: Sequence[Reject]) -> None:
         """Keep refused lines once."""
         for reject in rejects:
-            self.books.rejects.setdefault((stream, reject.origin, reject.line), reject)
+            self.books.rejects.setdefault((stream, reject.origin, reject.line, reject.sending), reject)
 
     def stored(self) -> Sequence[Stored]:
         """Everything that was closed."""

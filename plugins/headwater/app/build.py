@@ -15,6 +15,7 @@ from headwater.app.erase import propose_erasure
 from headwater.app.erase_keys import Key, demand_key
 from headwater.app.plan_books import PlanDone
 from headwater.app.plan_runner import Built, PlanRunner
+from headwater.app.reload import propose_reload
 from headwater.contracts.streams import VISIT_STREAMS
 from headwater.core.claims_sql import pending_sql
 from headwater.core.plans import PendingClaim, PlanKind, Position, Proposal, advance, take
@@ -51,10 +52,15 @@ class Build:
         return PlanRunner(self._db, self._clock, self._key).run(self._propose, tell, stop)
 
     def _propose(self, number: int) -> Proposal | None:
-        """Who is to be erased, else what is staged or waits too long, else days to correct, else ids found twice."""
+        """Who is to be erased, else objects to load anew, else what is staged, else days to correct.
+
+        Last come ids that were found twice.
+        """
         if erasure := propose_erasure(self._db, self._clock):
             demand_key(self._db, self._key)
             return erasure
+        if reload := propose_reload(self._db, self._clock):
+            return reload
         as_of = self._clock.now()
         positions = [Position(**row) for row in self._db.rows("build/reached", plan=number)]
         ranges, claims = take(self._pending(positions), self._limits.rows_per_topic)

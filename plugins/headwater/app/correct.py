@@ -57,7 +57,7 @@ class CorrectionSteps:
         return int(row["removed"]) - int(row["quarantined"])
 
 
-def write_sheet(database: Database, books: PlanBooks, plan: Plan, name: str, pieces: range) -> None:
+def write_sheet(database: Database, books: PlanBooks, plan: Plan, name: str, pieces: range, **more: object) -> None:
     """Write the pieces of a work sheet, each in one insert that closes it; once complete it stays as it is."""
     for generation in range(MAX_GENERATIONS):
         standing = {row["piece"] for row in database.rows("correct/sheet_ends", plan=plan.plan, sheet=SHEET)}
@@ -76,6 +76,7 @@ def write_sheet(database: Database, books: PlanBooks, plan: Plan, name: str, pie
                     piece=piece - pieces.start,
                     mark=piece,
                     sheet=SHEET,
+                    **more,
                 )
     raise never_complete(plan, name)
 

@@ -101,12 +101,13 @@ class Loader:
         self, stream: Stream, source: Source, shift: timedelta, again: bool = False, tell: Tell = lambda _progress: None
     ) -> Loaded:
         """The same for anything that has lines; errors of its reading are those of `source.open`."""
+        since = self._counts_since(source.key)
         book: dict[str, Any] = {
             "key": source.key,
             "etag": source.etag,
             "topic": stream.topic,
             "epoch": self._log.epoch(stream.topic),
-            "variant": f"shift {int(shift.total_seconds())} s" if shift else "",
+            "variant": ", ".join(filter(None, (f"shift {int(shift.total_seconds())} s" if shift else "", since))),
         }
         before = self._db.rows("ops/loaded", **book)
         if before and not again:
@@ -119,7 +120,7 @@ class Loader:
             counts = {name: getattr(progress, name) for name in ("position", "lines", "sent", "rejects")}
             self._db.run("ops/record_load_progress", **book, **counts, saved_at=self._clock.now())
 
-        sending = _Sending(stream, source, self._ledger, shift, note, tell)
+        sending = _Sending(stream, source, self._ledger, shift, note, tell, since)
         done = sending.run(self._log, start)
         self._db.run(
             "ops/record_loaded",
@@ -138,6 +139,11 @@ class Loader:
         proposal = int((now - newest).total_seconds()) // 60 * 60 if newest else 0
         return timedelta(seconds=int(decide(self._db, self._clock, _SHIFT_DECISION, str(proposal))))
 
+    def _counts_since(self, key: str) -> str:
+        """Name of the last reload of the object or truncation of everything: what was sent before does not count."""
+        rows = self._db.rows("reload/last_request", object=key)
+        return str(rows[0]["variant"]) if rows else ""
+
     def _noted(self, book: Mapping[str, Any]) -> Progress:
         rows = self._db.rows("ops/load_progress", **book)
         return Progress(**{name: int(value) for name, value in rows[0].items()}) if rows else Progress()
@@ -154,7 +160,9 @@ class _Sending:
         shift: timedelta,
         note: Callable[[Progress], None],
         tell: Tell,
+        since: str,
     ) -> None:
+        self._since = since
         self._stream = stream
         self._source = source
         self._origin = source.origin
@@ -204,7 +212,7 @@ class _Sending:
     def _reject(self, block: Block) -> int:
         for line in block.too_long:
             detail = f"{line.size_bytes:,} bytes, the limit is {MAX_LINE_BYTES:,}"
-            reject = Reject(line.raw, RejectReason.TOO_LARGE.value, detail, self._origin, line.number)
+            reject = Reject(line.raw, RejectReason.TOO_LARGE.value, detail, self._origin, line.number, self._since)
             self._ledger.reject(self._stream.name, [reject])
         return len(block.too_long)
 

@@ -17,7 +17,7 @@ import zstandard
 from headwater.app.event_files import OpenFile
 from headwater.app.load import Loaded, Loader, Progress, Source
 from headwater.contracts.streams import STREAMS
-from headwater.core.object_keys import EventObject, day_prefixes, demand_streams, read_key
+from headwater.core.object_keys import EventObject, address, day_prefixes, demand_streams, read_key
 from headwater.errors import FixSettings, HeadwaterError, RejectEvent
 from headwater.ports import ObjectStore
 
@@ -65,7 +65,7 @@ def load_object(
     the object is mended.
     """
     stored = event_object.stored
-    name = f"s3://{store.bucket}/{stored.key}"
+    name = address(store.bucket, stored.key)
     source = Source(name, name, stored.etag, name, lambda: _opened(store, event_object, name))
     return loader.load_source(STREAMS[event_object.stream], source, timedelta(0), again, tell)
 

@@ -10,8 +10,10 @@ from headwater.app.correct import CorrectionSteps
 from headwater.app.erase import EraseSteps
 from headwater.app.erase_keys import Key
 from headwater.app.plan_books import PlanBooks, PlanDone
+from headwater.app.reload import ReloadSteps
 from headwater.app.retire import RetireSteps
 from headwater.app.shadows import sweep
+from headwater.app.truncate import TruncateSteps
 from headwater.core.plans import Plan, PlanKind, Proposal
 from headwater.ports import Clock, Database
 
@@ -80,6 +82,10 @@ class PlanRunner:
             return BuildSteps(self._db, self._clock, self._books, self._key).carry_out(plan)
         if plan.kind is PlanKind.ERASE:
             return EraseSteps(self._db, self._clock, self._books, self._key).carry_out(plan)
+        if plan.kind is PlanKind.RELOAD:
+            return ReloadSteps(self._db, self._clock, self._books).carry_out(plan)
+        if plan.kind in (PlanKind.TRUNCATE_WAREHOUSE, PlanKind.TRUNCATE_ALL):
+            return TruncateSteps(self._db, self._books).carry_out(plan)
         if plan.kind is PlanKind.RETIRE:
             return RetireSteps(self._db, self._books).carry_out(plan)
         return CorrectionSteps(self._db, self._clock, self._books).carry_out(plan)

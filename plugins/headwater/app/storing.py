@@ -194,6 +194,8 @@ class Storer:
                     found=found,
                 )
             if found.total < len(present) + missing.rows:
+                if self._ledger.is_stored(claim):
+                    return  # by another member while this one slept; what is gone since was taken out on purpose
                 # Where another member adds the rest at this moment, the next count shows it.
                 present = frozenset(self._ledger.present(self._stream.name, claim))
                 missing = Held(self._read(claim, present))

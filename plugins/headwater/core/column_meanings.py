@@ -83,6 +83,7 @@ MEANINGS: Mapping[str, str] = {
     "grace_s": "Seconds that an event waits for its parts",
     "ranges": "Staged offsets that the plan takes: topic, epoch, partition, first, first after",
     "reached": "Where builds stand in every partition, this one included: topic, epoch, partition, first offset after",
+    "until": "Where the topic ended, by epoch and partition: what the object brought before goes, the rest stays",
     "first_ingested_at": "Least ingested_at of the ranges",
     "last_ingested_at": "Greatest ingested_at of the ranges",
     "member": "Host and process",

@@ -42,6 +42,11 @@ def object_key(hour: datetime, stream: str, suffix: str = ".zip", prefix: str = 
     return f"{folder(prefix)}year={at:%Y}/month={at:%m}/day={at:%d}/hour={at:%H}/{stream}_events.jsonl{suffix}"
 
 
+def address(bucket: str, key: str) -> str:
+    """Where an object is, as it stands in the headers of its messages."""
+    return f"s3://{bucket}/{key}"
+
+
 def folder(prefix: str) -> str:
     """A prefix that ends with a slash, unless it is empty."""
     return f"{prefix.strip('/')}/" if prefix.strip("/") else ""

@@ -21,6 +21,9 @@ class PlanKind(StrEnum):
     REBUILD = "rebuild"
     RETIRE = "retire"
     ERASE = "erase"
+    RELOAD = "reload"
+    TRUNCATE_WAREHOUSE = "truncate_warehouse"
+    TRUNCATE_ALL = "truncate_all"
 
 
 @dataclass(frozen=True, slots=True)

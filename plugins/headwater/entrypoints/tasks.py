@@ -15,6 +15,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
 
 from airflow.sdk import Connection, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
@@ -252,6 +253,22 @@ def erase_user() -> dict[str, int]:
 
 
 @step
+def truncate_clickhouse() -> dict[str, int]:
+    """Empty the chosen tables where the param holds the word; count them otherwise, and fail."""
+    from headwater.app.truncate import WORD, Part
+
+    params = _params()
+    confirmed = str(params["confirm"]).strip() == WORD
+    request = uuid5(NAMESPACE_URL, _run_id())  # the task may be tried again after loads have begun
+    taken = _platform().truncate(Part(params["part"]), request, dry_run=not confirmed)
+    heading = "rows that went" if confirmed else "rows that would go"
+    _table("place", heading, rows=list(taken.rows.items()) or [("(nothing was there)", 0)])
+    if not confirmed:
+        raise FixSettings(f"Nothing was changed. Trigger the DAG again with `confirm` set to {WORD!r}.")
+    return dict(taken.rows)
+
+
+@step
 def generate_clicks() -> int:
     """Send made-up clicks, where the parameter asks for some."""
     from headwater.core.generator.clicks import ClickSpec
@@ -402,7 +419,7 @@ def catch_up_from() -> datetime | None:
 
 @step
 def list_objects() -> list[dict[str, Any]]:
-    """The objects of the run's hours."""
+    """The objects of the run's hours; where the param says so, what they had brought in is taken out."""
     from headwater.app import objects
 
     params, platform = _params(), _platform()
@@ -415,6 +432,9 @@ def list_objects() -> list[dict[str, Any]]:
         "objects",
         rows=[(f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}", store.bucket, len(found))],
     )
+    if params["reload"]:
+        taken = platform.reload(store, found)
+        _table("place", "rows taken out", rows=list(taken.rows.items()) or [("(nothing was there)", 0)])
     return [{"key": o.stored.key, "etag": o.stored.etag, "size_bytes": o.stored.size_bytes} for o in found]
 
 

@@ -9,7 +9,7 @@ from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog
 from headwater.app.ingest import Ingest
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
-from headwater.core.ranges import Batch, Claim, Source
+from headwater.core.ranges import Batch, Claim, Source, Stored
 from headwater.ports import FlushLimits
 from tests.support.events import browser
 
@@ -34,6 +34,33 @@ class _Torn(MemoryLedger):
         assert torn is not None
         super().store(stream, claim, lambda: torn, generation=1)
         return super().present(stream, claim)
+
+
+class _Sleeps(MemoryLedger):
+    """Sleeps before its first insert, while another member stores the range and a reload takes it out again."""
+
+    slept = False
+
+    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+        if not self.slept:
+            self.slept = True
+            batch = read()
+            other = MemoryLedger(self.books)
+            other.store(stream, claim, lambda: batch, generation)
+            other.mark_stored(Stored(claim, other.find(stream, claim), 0, 0), doubtful=True)
+            self.books.rows.clear()
+        super().store(stream, claim, read, generation)
+
+
+def test_what_was_taken_out_while_a_member_slept_does_not_come_back() -> None:
+    log, ledger = MemoryLog(FixedClock()), _Sleeps()
+    for topic in load_topics(TOPICS):
+        log.ensure(topic)
+    log.send(BROWSER.topic, b"\x00", browser("e1", at="2026-01-01 00:00:00"))
+    for _ in range(2):
+        Ingest(BROWSER, log, ledger, FixedClock()).drain(FlushLimits())
+    assert ledger.slept
+    assert ledger.books.rows == {}
 
 
 def test_rows_that_another_member_repairs_between_count_and_look_are_not_booked_as_lost() -> None:

@@ -24,8 +24,8 @@ WITH
         UNION ALL SELECT topic, epoch, partition, offset FROM analytics.aggregation_clicks_raw WHERE ingested_at >= since
         UNION ALL SELECT DISTINCT topic, epoch, partition, offset FROM ops.erased WHERE ingested_at >= since AND place = 'staged'
     )
-SELECT b.topic AS topic, b.partition AS partition, b.rows AS booked, countIf(h.offset >= b.low AND h.offset < b.high) AS rows,
-    uniqExactIf(h.offset, h.offset >= b.low AND h.offset < b.high) AS offsets
+SELECT b.topic AS topic, b.partition AS partition, b.rows AS booked, countIf(h.topic != '' AND h.offset >= b.low AND h.offset < b.high) AS rows,
+    uniqExactIf(h.offset, h.topic != '' AND h.offset >= b.low AND h.offset < b.high) AS offsets
 FROM booked AS b
 LEFT JOIN held AS h ON h.topic = b.topic AND h.epoch = b.epoch AND h.partition = b.partition
 GROUP BY b.topic, b.epoch, b.partition, b.rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from headwater.adapters.s3 import S3Objects
 from headwater.app import objects
+from headwater.app.taking_out import TakenOut
 from headwater.bootstrap import Platform
-from headwater.entrypoints.commands.output import console, progress, show_table
-from headwater.errors import RejectEvent
+from headwater.core.object_keys import EventObject
+from headwater.entrypoints.commands.output import console, demand_word, progress, show_table
+from headwater.errors import FixSettings, RejectEvent
 
 _commands = typer.Typer(no_args_is_help=True, help="The bucket that history is loaded from.")
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M"]
@@ -34,18 +38,42 @@ def backfill(
     bucket: Annotated[str | None, typer.Option(help="Bucket; without it that of the settings.")] = None,
     prefix: Annotated[str, typer.Option(help="What stands before year=….")] = "",
     again: Annotated[bool, typer.Option("--again", help="Send objects again though they were sent before.")] = False,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="First take out what the objects had brought in, then send them anew.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what --reload would take out.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --reload takes something out.")] = False,
 ) -> None:
     """Send the objects of some days or hours to Kafka, each once.
 
     The same as the DAG `load_from_s3` does: objects whose content was sent before are skipped, facts count each event
     once. An object that cannot be read is named, and the others are loaded; the exit code is then 1.
+
+    With --reload, facts, visits, staged rows and dead letters of the objects go first, and aggregates follow. Cut off
+    anywhere, it is finished by running it again.
+
+    Example: `headwater backfill --from 2026-01-01 --to 2026-01-03 --reload --dry-run`
     """
+    if dry_run and not reload:
+        raise FixSettings("--dry-run counts what --reload would take out; give both.")
     platform = Platform()
     store = platform.objects(bucket)
     start = first.replace(tzinfo=UTC)
     end = last.replace(tzinfo=UTC) + (timedelta(days=1) if last.hour == last.minute == 0 else timedelta(hours=1))
     names = [name for each in streams or () for name in each.split(",") if name]
     found = objects.list_objects(store, start, end, prefix, names)
+    if reload:
+        if dry_run:
+            _show_taken_out(platform.reload(store, found, dry_run=True), "rows that would go")
+            return
+        demand_word("reload", f"What {len(found)} objects had brought in is taken out.", yes=yes)
+        with progress.status("Taking out …"):
+            taken = platform.reload(store, found)
+        _show_taken_out(taken, "rows that went")
+    _send(platform, store, found, again)
+
+
+def _send(platform: Platform, store: S3Objects, found: Sequence[EventObject], again: bool) -> None:
     rows: list[tuple[object, ...]] = []
     broken = 0
     total = sum(each.stored.size_bytes for each in found)
@@ -93,6 +121,14 @@ def list_objects(
     """Show what the bucket holds."""
     rows = [(each.key, each.size_bytes, each.etag) for each in Platform().objects(bucket).list(prefix)]
     show_table("", ["key", "bytes", "etag"], rows)
+
+
+def _show_taken_out(taken: TakenOut, heading: str) -> None:
+    rows = [(place, count) for place, count in taken.rows.items() if count]
+    if rows:
+        show_table("", ["place", heading], rows)
+    else:
+        console.print("They had brought in nothing.")
 
 
 def _bar() -> Bar:

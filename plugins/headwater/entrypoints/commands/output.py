@@ -10,10 +10,24 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from headwater.errors import FixSettings
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 console = Console(highlight=False)
 progress = Console(stderr=True, highlight=False)
+
+
+def demand_word(word: str, question: str, *, yes: bool) -> None:
+    """Go on when `yes`, or when the word is typed. Raises `FixSettings` otherwise."""
+    if yes:
+        return
+    try:
+        typed = typer.prompt(f"{question} Type {word} to go on", default="", show_default=False, err=True)
+    except typer.Abort:
+        typed = ""
+    if typed.strip() != word:
+        raise FixSettings(f"Nothing was changed. Type {word} when you are asked, or give --yes.")
 
 
 def show_json(value: object) -> None:
