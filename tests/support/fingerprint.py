@@ -27,6 +27,7 @@ QUERIES: Mapping[str, str] = {
     "users": "SELECT * FROM analytics.dim_users",
     "places": "SELECT * FROM analytics.dim_geo",
     "purchase_weeks": "SELECT * FROM ops.purchase_weeks",
+    "visit_hours": "SELECT * REPLACE (arraySort(event_types) AS event_types) FROM analytics.visit_hours FINAL",
     "quarantine": "SELECT reason, event_id, event_timestamp, browser_name FROM ops.quarantine",
     **{
         table: f"SELECT {keys}, countMerge(total_events), uniqMerge(unique_users), uniqMerge({ids}) "
@@ -61,9 +62,13 @@ def of_facts(database: ClickHouse) -> dict[str, tuple[Any, ...]]:
         "SELECT toString(date) AS day, countMerge(total_events) AS events, uniqMerge(unique_users) AS users, "
         "uniqMerge(unique_sessions) AS clicks FROM analytics.agg_traffic_sources GROUP BY day ORDER BY day"
     )
+    visits = database.query(
+        "SELECT toString(toDate(hour)) AS day, sum(event_count) AS events, uniqIf(user_key, user_key != 0) AS users, "
+        "uniq(click_key) AS clicks FROM analytics.visit_hours GROUP BY day ORDER BY day"
+    )
     return {
         name: tuple(tuple(row.values()) for row in rows)
-        for name, rows in (("facts", facts), ("hourly", hourly), ("traffic", traffic))
+        for name, rows in (("facts", facts), ("hourly", hourly), ("traffic", traffic), ("visits", visits))
     }
 
 
@@ -72,3 +77,4 @@ def assert_aggregates_follow(database: ClickHouse) -> None:
     found = of_facts(database)
     assert found["hourly"] == found["facts"]
     assert found["traffic"] == found["facts"]
+    assert found["visits"] == found["facts"]
