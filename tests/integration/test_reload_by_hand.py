@@ -23,7 +23,7 @@ from tests.support.objects import bucket
 from tests.support.shell import HEADWATER, Shell
 from tests.support.topics import fresh_topics
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 HOUR = datetime(2026, 5, 1, 10, tzinfo=UTC)
 BACKFILL = ("backfill", "--from", "2026-05-01T10", "--to", "2026-05-01T10", "--reload")
 
