@@ -3,9 +3,9 @@ SELECT request_id
 FROM ops.reload_requests
 WHERE request_id NOT IN
 (
-    SELECT arrayJoin(ids)
-    FROM ops.plans
-    WHERE kind = 'reload' AND plan IN (SELECT plan FROM ops.plans_done)
+    SELECT request_id
+    FROM ops.erasures
+    WHERE plan IN (SELECT plan FROM ops.plans_done WHERE plan IN (SELECT plan FROM ops.erasures))
 )
 GROUP BY request_id
 ORDER BY min(requested_at), request_id
