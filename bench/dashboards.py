@@ -147,7 +147,7 @@ def _fill(database: ClickHouse, first_day: datetime, events: int) -> None:
             "users": max(1_000, events // 180),
         }
         database.execute(_FACTS, None, parameters)
-    for name in ("fact_events", "agg_events_hourly"):
+    for name in ("fact_events", "agg_events_hourly", "visit_hours"):
         database.execute(f"OPTIMIZE TABLE analytics.{name}")
 
 
