@@ -73,6 +73,7 @@ STREAMS: Mapping[str, tuple[Mapping[str, Mapping[int, int]], list[str]]] = {
     "one has just stopped": ({"a": LIVE, "b": LIVE, "c": {**LIVE, 1: 0}}, []),
     "all have stopped": ({topic: {**LIVE, 1: 0, 2: 0} for topic in "abc"}, []),
     "one is rare": ({"a": LIVE, "b": LIVE, "c": {**dict.fromkeys(DAY, 5), 1: 0, 2: 0}}, []),
+    "one comes a few times a day": ({"a": LIVE, "b": LIVE, "c": dict.fromkeys((9, 10, 25, 26), 100)}, []),
     "one was loaded once": ({"a": LIVE, "b": LIVE, "c": {9: 100_000}}, []),
     "loaded one after the other": ({"a": {1: 5000}, "b": {2: 5000}, "c": {3: 5000}}, []),
     "an old load of one stream by night": (
@@ -124,6 +125,14 @@ def test_a_backlog_that_builds_work_off_is_no_alarm_and_what_they_leave_behind_i
     stage.db.statements([f"INSERT INTO ops.plans_done (plan, plan_id, done_at) {done}"])
     assert late() == [], "a plan was finished just now"
     stage.clock.moment += timedelta(hours=7)
-    stage.put("browser", [browser("later")])
+    stage.send("browser", browser("later"))
     stage.build(grace_s=0)
     assert late() == [], "all is taken"
+    claim = "SELECT topic, epoch, 7, 0, 9, generateUUIDv4(), ingested_at - INTERVAL 7 HOUR FROM ops.claims"
+    stage.db.statements(
+        [
+            f"""INSERT INTO ops.claims (topic, epoch, partition, from_offset, to_offset, claim_id, ingested_at)
+            {claim} WHERE topic = 'browser_events' ORDER BY ingested_at DESC LIMIT 1"""
+        ]
+    )
+    assert [row["partition"] for row in late()] == [7], "builds go on without it"
