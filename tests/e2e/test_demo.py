@@ -50,7 +50,7 @@ def _ids(file: Path) -> set[str]:
 
 
 def test_the_demo_shows_each_source_and_a_second_one_adds_only_live_visits(home: Path, tmp_path: Path) -> None:
-    offset = free_offset(24_000, 30_000, step=50)
+    offset = free_offset(15_000, 22_000, step=50)
     said = _demo(home, offset)
     platform = Platform(load_settings(home))
 
