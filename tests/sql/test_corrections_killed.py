@@ -19,8 +19,8 @@ from tests.support.front import Front
 from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
-DAYS = 70
-# A correction has about sixty statements. Every one is tried in the long run, each twentieth in the short one.
+DAYS = 90
+# A correction has about seventy statements. Every one is tried in the long run, each twentieth in the short one.
 SERIES = [pytest.param(20, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)]
 
 
