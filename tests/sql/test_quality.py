@@ -185,7 +185,7 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         _sql(
             f"ALTER TABLE analytics.fact_events UPDATE event_type = '' WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"
         ),
-        set(),
+        {"visit_hours_equal_facts"},
     ),
     "complete_facts_have_user_and_page": (
         _sql(
