@@ -14,7 +14,6 @@ from headwater.errors import HeadwaterError
 from headwater.local.ports import free_offset
 from headwater.local.stack import Stack
 from headwater.settings import Settings
-from tests.support.healing import start_s
 
 # Above the ports of a stack with default settings, below those that the kernel gives to clients.
 _OFFSETS = (8_000, 23_000)
@@ -28,7 +27,7 @@ def started(home: Path, first_offset: int, *, consumer: bool = False, superset: 
     offset = free_offset(first_offset, _OFFSETS[1], step=50)
     stack = Stack(Settings(home=home, port_offset=offset, consumer=consumer, superset=superset))
     try:
-        start_s[home] = stack.up().elapsed_s
+        stack.up()
         yield stack
     finally:
         stack.down()

@@ -22,9 +22,9 @@ from headwater.local.status import StackStatus
 from headwater.settings import load_settings
 from tests.e2e.conftest import StartStack
 from tests.support.events import geo
-from tests.support.healing import heal_s
 
 pytestmark = pytest.mark.e2e
+_HEAL_S = 60.0
 
 
 def test_every_part_works_and_listens_on_loopback_only(whole: Stack) -> None:
@@ -98,19 +98,18 @@ def test_two_stacks_run_side_by_side(whole: Stack, start_stack: StartStack) -> N
 def _consumes_once_there_is_something_to_consume(stack: Stack) -> None:
     """The part `consumer` waits without dying until schema and topics are there, and its end is in order."""
     log = stack.layout.log("consumer")
-    within_s = heal_s(stack)
-    _await(lambda: '"event": "waiting"' in log.read_text(), log.read_text, within_s)
+    _await(lambda: '"event": "waiting"' in log.read_text(), log.read_text)
     platform = Platform(load_settings(stack.layout.home))
     platform.migrate()
     platform.create_topics()
-    _await(lambda: log.read_text().count('"event": "resumed"') == 3 * len(STREAMS), log.read_text, within_s)
+    _await(lambda: log.read_text().count('"event": "resumed"') == 3 * len(STREAMS), log.read_text)
     with platform.log.sink() as sink:
         sink.send("geo_events", b"k", geo())
 
     def stored() -> bool:
         return any(row["topic"] == "geo_events" and row["staged"] for row in platform.database.rows("ops/stage_rows"))
 
-    _await(stored, log.read_text, within_s)
+    _await(stored, log.read_text)
     platform.close()
     part = stack.status().part("consumer")
     assert (part.healthy, part.restarts) == (True, 0)
@@ -171,17 +170,17 @@ def _await_healed(stack: Stack, killed: Mapping[str, int]) -> None:
         now = _pids(status)
         return status.healthy and all(now.get(name, pid) != pid for name, pid in killed.items())
 
-    _await(healed, lambda: stack.status().as_json(), heal_s(stack))
+    _await(healed, lambda: stack.status().as_json())
 
 
 def _await_healthy(stack: Stack) -> None:
     """A part that works may still be slow to say so for a moment, while its neighbours start."""
-    _await(lambda: stack.status().healthy, lambda: stack.status().as_json(), heal_s(stack))
+    _await(lambda: stack.status().healthy, lambda: stack.status().as_json())
 
 
-def _await(true: Callable[[], bool], otherwise: Callable[[], str], within_s: float) -> None:
-    deadline = time.monotonic() + within_s
+def _await(true: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+    deadline = time.monotonic() + _HEAL_S
     while not true():
         if time.monotonic() > deadline:
-            pytest.fail(f"Not healed within {within_s:.0f} s: {otherwise()}")
+            pytest.fail(f"Not healed within {_HEAL_S:.0f} s: {otherwise()}")
         time.sleep(0.2)
