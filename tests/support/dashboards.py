@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, sync_playwright
+from playwright.sync_api import TimeoutError as TooLong
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 WIDTH = 1440
+# The first page of a server just started loads all of Superset's own code; a machine in want of processors takes long over it.
+_FRAME_S = 180.0
 _DRAWN_S = 60.0
 # Superset counts its visitors with a picture from elsewhere, which the page's own policy blocks, and offers the colours
 # that it chose for new labels to the dashboard, which only its owner may change.
@@ -83,6 +86,11 @@ class Visit:
         self.url = url
         self.page: Page = browser.new_context(viewport={"width": WIDTH, "height": 1000}).new_page()
         self.seen = Seen()
+        self._open: list[str] = []
+        self._failed: list[str] = []
+        self.page.on("request", lambda request: self._open.append(request.url))
+        self.page.on("requestfinished", self._end)
+        self.page.on("requestfailed", self._fail)
         self.page.on("response", self._take)
         self.page.on("console", self._hear)
         self.page.goto(f"{url}/login/")
@@ -95,15 +103,27 @@ class Visit:
         """Open a dashboard and wait until all of its charts are drawn."""
         self.page.goto("about:blank")
         self.seen = Seen()
+        self._open, self._failed = [], []
         began = time.monotonic()
         self.page.goto(f"{self.url}/superset/dashboard/{slug}/")
-        self.page.wait_for_selector(CHARTS, timeout=60_000)
+        self._wait_frame()
         self.wait_drawn()
         self.seen.drawn_s = time.monotonic() - began
         self.seen.charts = self.page.locator(CHARTS).count()
         self.seen.error_boxes = self.page.locator(".ant-alert-error").all_inner_texts()
         self.seen.empty_boxes = self.page.get_by_text("No results were returned for this query").count()
         return self.seen
+
+    def _wait_frame(self) -> None:
+        """Wait for the dashboard's frame; the error says what the page shows instead, and what went wrong on the way."""
+        try:
+            self.page.wait_for_selector(CHARTS, timeout=_FRAME_S * 1000)
+        except TooLong as error:
+            shown = self.page.locator("body").inner_text()[:500]
+            told = f"No dashboard after {_FRAME_S:.0f} s at {self.page.url}, but: {shown!r}"
+            raise AssertionError(
+                f"{told}; still asked for: {self._open}; failed: {self._failed}; problems: {self.seen.problems}"
+            ) from error
 
     def wait_drawn(self) -> None:
         """Wait until nothing loads any more, for half a second without a pause."""
@@ -123,6 +143,14 @@ class Visit:
         self.page.wait_for_timeout(1500)
         self.page.screenshot(path=path)
         self.page.set_viewport_size({"width": WIDTH, "height": 1000})
+
+    def _end(self, request: Request) -> None:
+        with suppress(ValueError):  # asked for before this window listened
+            self._open.remove(request.url)
+
+    def _fail(self, request: Request) -> None:
+        self._end(request)
+        self._failed.append(f"{request.url}: {request.failure}")
 
     def _take(self, response: Response) -> None:
         if "/api/v1/chart/data" in response.url and response.request.method == "POST":
