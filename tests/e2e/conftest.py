@@ -21,6 +21,12 @@ _OFFSETS = (8_000, 23_000)
 StartStack = Callable[..., AbstractContextManager[Stack]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a stack of their own come first: two stacks at once take the processors from each other."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: here in item.path.parents and "stack" in getattr(item, "fixturenames", ()))
+
+
 @contextmanager
 def started(home: Path, first_offset: int, *, consumer: bool = False, superset: bool = False) -> Iterator[Stack]:
     """A stack in `home`, ended and removed afterwards. Its output is in the error when it does not start."""
