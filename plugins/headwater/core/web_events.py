@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeGuard
+from typing import Any
 from uuid import uuid5
 
 from pydantic_core import to_json
@@ -50,7 +50,7 @@ class Reader:
         # What is as expected is taken at once; the functions know the rest.
         get = value.get
         event_type = get("type")
-        if not _is_short(event_type):
+        if type(event_type) is not str or not 0 < len(event_type) <= MAX_SHORT_TEXT:
             event_type = _short(value, "type", required=True)
         visit = self._visit(value, visitor)
         url = get("url")
@@ -71,7 +71,7 @@ class Reader:
         if type(title) is not str:
             title = _text(payload, "event_title")
         element = get("element_id")
-        if not _is_short(element):
+        if type(element) is not str or len(element) > MAX_SHORT_TEXT:
             element = _short(payload, "element_id")
         x, y = _coordinate(get("x"), "x"), _coordinate(get("y"), "y")
         return self._mapper.messages(event_id, at, event_type, visit, url, referrer, title, element, x, y, payload)
@@ -109,10 +109,6 @@ def _no_object(value: Any) -> RefusedError:
     if isinstance(value, Unread):
         return RefusedError(value.reject.reason, value.reject.field, value.reject.detail)
     return RefusedError(RejectReason.NOT_AN_OBJECT, "", f"expected an object, got {json_type(value)}")
-
-
-def _is_short(value: Any) -> TypeGuard[str]:
-    return type(value) is str and 0 < len(value) <= MAX_SHORT_TEXT
 
 
 def _read_visit(value: Mapping[str, Any], visitor: Visitor) -> Visit:
@@ -181,11 +177,10 @@ def _identity(value: Mapping[str, Any], field: str, *, required: bool = False) -
 def _time(value: Mapping[str, Any], latest: datetime) -> str:
     """The time as the contract writes it, UTC."""
     text = value.get("created_at")
-    if not _is_short(text):
+    if type(text) is not str or not text:
         text = _text(value, "created_at", required=True)
     # As JavaScript writes it; then it is in UTC already.
-    usual = len(text) == 24 and text[4] == text[7] == "-" and text[10] == "T" and text[13] == text[16] == ":"
-    usual = usual and text[19] == "." and text[23] == "Z"
+    usual = len(text) == 24 and text[4:22:3] == "--T::." and text[23] == "Z"
     if not usual and not _TIME.fullmatch(text):
         raise RefusedError(RejectReason.WRONG_TYPE, "created_at", "expected a time like 2026-01-31T23:59:59.123Z")
     try:

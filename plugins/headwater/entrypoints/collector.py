@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 import time
@@ -30,6 +31,7 @@ from headwater.settings import Settings, load_settings
 MOST_EVENTS = 5_000
 _JSON_TYPE = "application/json"
 _TRACKER_KEPT_S = 3600
+_OBJECTS_UNTIL_COLLECTION = 50_000
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -186,8 +188,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, required=True)
     found = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    app = create_app(load_settings())
+    # Events leave no cycles behind, but each batch of them looks like much new that stays.
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_UNTIL_COLLECTION)
     config = uvicorn.Config(
-        create_app(load_settings()), host=found.host, port=found.port, loop="uvloop", http="httptools",
+        app, host=found.host, port=found.port, loop="uvloop", http="httptools",
         access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=10, backlog=512,
     )  # fmt: skip
     server = uvicorn.Server(config)
