@@ -146,8 +146,9 @@ class KafkaGate:
             self._producer.poll(0)
             if self._spent:
                 self._producer, self._spent = Producer(self._config), False
-            group, self._next = self._next, []
-            await self._send_group(group)
+            if self._next:
+                group, self._next = self._next, []
+                await self._send_group(group)
 
     async def _send_group(self, group: Sequence[_Flight]) -> None:
         # Kafka may have gone while they waited; then nothing is queued.
