@@ -143,8 +143,8 @@ def _id(**changes: Any) -> str:
 def test_ids_are_kept_as_they_are_given_when_they_are_uuids() -> None:
     for given in ("6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a001", "6A0E5E4C5C2B4F4E9D6F0C5B7AD1A001"):
         assert _id(event_id=given) == given
-    for given in ("6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a001\n", "6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a00g", 7):
-        assert _id(event_id=given) == made_id("event", str(given))
+    for odd in ("6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a001\n", "6a0e5e4c-5c2b-4f4e-9d6f-0c5b7ad1a00g", 7):
+        assert _id(event_id=odd) == made_id("event", str(odd))
 
 
 def test_coordinates_have_two_decimals_whatever_they_were_given_as() -> None:
