@@ -19,7 +19,7 @@ _CONFIG: Mapping[str, str | int | float | bool] = {
     # Success is seen by the producer being empty; a report of each message would cost as much as sending it.
     "delivery.report.only.error": True,
     # A group goes out within this time, and so in few pieces.
-    "linger.ms": 5,
+    "linger.ms": 3,
     "compression.type": "lz4",
     "message.max.bytes": 2_000_000,
     # A group waits no longer than this for its answer.
@@ -30,10 +30,10 @@ _CONFIG: Mapping[str, str | int | float | bool] = {
     "reconnect.backoff.max.ms": 1_000,
 }
 _MOST_BYTES = 64 * 1024 * 1024
-_POLL_S = 0.003
+_POLL_S = 0.002
 _SLOW_POLL_S = 0.01
 # After so many polls without an end, what is under way takes long anyway.
-_QUICK_POLLS = 200
+_QUICK_POLLS = 300
 _LOOK_S = 0.5
 _LOOK_TIMEOUT_S = 2.0
 _CLOSE_S = 10.0
