@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol, TypedDict
+from typing import Any, BinaryIO, NamedTuple, Protocol
 from uuid import UUID
 
 from headwater.contracts.metrics import Metric
@@ -106,7 +106,7 @@ class Gate(Protocol):
         """Why nothing can be taken now; empty when the log takes messages."""
         ...
 
-    async def send(self, messages: Mapping[str, Sequence[Keyed]]) -> None:
+    async def send(self, messages: Mapping[str, Keyed]) -> None:
         """Return when the log has acknowledged every message of every topic.
 
         Raises `Busy` before anything is sent when too much is under way, `Retry` when the log is away or refused
@@ -400,11 +400,11 @@ class Reject:
     sending: str = ""
 
 
-class Keyed(TypedDict):
-    """A message for a topic that the sender names."""
+class Keyed(NamedTuple):
+    """Messages for one topic, as ASCII text: the key and the value of each."""
 
-    key: bytes
-    value: bytes
+    keys: Sequence[str]
+    values: Sequence[str]
 
 
 Row = Mapping[str, Any]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
 
 from headwater.contracts.streams import VISIT_STREAMS
-from headwater.contracts.web_events import Visitor, WebReject
+from headwater.contracts.web_events import RefusedError, Visitor, WebReject
 from headwater.core.web_bodies import Unread
 from headwater.core.web_events import Reader, latest_time
-from headwater.core.web_messages import Mapper, Messages, VisitMessages
+from headwater.core.web_messages import Mapper, VisitMessages
 from headwater.ports import Clock, Gate, Keyed
 
 # Browser messages are last: the other parts are on their way when the event is seen.
@@ -47,8 +46,7 @@ class Collect:
     """The way of an event from a page into the topics."""
 
     def __init__(self, mapper: Mapper, gate: Gate, clock: Clock) -> None:
-        self._reader = Reader()
-        self._mapper = mapper
+        self._reader = Reader(mapper)
         self._gate = gate
         self._clock = clock
 
@@ -58,30 +56,37 @@ class Collect:
         The device and the place of a visit are sent once per request.
         """
         latest = latest_time(self._clock.now())
+        read = self._reader.read
         refused: list[Refused] = []
-        visits: dict[int, VisitMessages] = {}
-        locations: list[Keyed] = []
-        interactions: list[Keyed] = []
-        events: list[Keyed] = []
+        visits: dict[VisitMessages, None] = {}
+        last: VisitMessages | None = None
+        event_ids: list[str] = []
+        click_ids: list[str] = []
+        locations: list[str] = []
+        interactions: list[str] = []
+        events: list[str] = []
         for index, value in enumerate(values):
-            made = self._judge(value, visitor, latest)
-            if isinstance(made, WebReject):
-                refused.append(Refused(index, value, made))
+            try:
+                visit, event_id, browser, location, interaction = read(value, visitor, latest)
+            except RefusedError as error:
+                refused.append(Refused(index, value, error.verdict))
                 continue
-            visit, event_id, browser, location, interaction = made
-            visits[id(visit)] = visit
-            click_id = visit.click_id
-            locations.append({"key": event_id, "value": location})
-            interactions.append({"key": click_id, "value": interaction})
-            events.append({"key": click_id, "value": browser})
+            if visit is not last:
+                visits[visit] = None
+                last = visit
+            event_ids.append(event_id)
+            click_ids.append(visit.click_id)
+            locations.append(location)
+            interactions.append(interaction)
+            events.append(browser)
         if events:
-            devices: list[Keyed] = [{"key": visit.click_id, "value": visit.device} for visit in visits.values()]
-            places: list[Keyed] = [{"key": visit.click_id, "value": visit.geo} for visit in visits.values()]
-            await self._gate.send(dict(zip(_TOPICS, (devices, places, locations, interactions, events), strict=True)))
+            visit_ids = [visit.click_id for visit in visits]
+            batches = (
+                Keyed(visit_ids, [visit.device for visit in visits]),
+                Keyed(visit_ids, [visit.geo for visit in visits]),
+                Keyed(event_ids, locations),
+                Keyed(click_ids, interactions),
+                Keyed(click_ids, events),
+            )
+            await self._gate.send(dict(zip(_TOPICS, batches, strict=True)))
         return Collected(len(events), refused)
-
-    def _judge(self, value: Any, visitor: Visitor, latest: datetime) -> Messages | WebReject:
-        if isinstance(value, Unread):
-            return value.reject
-        event = self._reader.read(value, visitor, latest)
-        return event if isinstance(event, WebReject) else self._mapper.messages(event)

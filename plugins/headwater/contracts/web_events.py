@@ -24,6 +24,14 @@ class WebReject:
     detail: str = ""
 
 
+class RefusedError(Exception):
+    """Carries the verdict out of the reading of an event."""
+
+    def __init__(self, reason: RejectReason, field: str, detail: str) -> None:
+        super().__init__()
+        self.verdict = WebReject(reason, field, detail)
+
+
 class Visitor(NamedTuple):
     """What a request says about who sends it."""
 
@@ -42,22 +50,6 @@ class Visit(NamedTuple):
     language: str
     timezone: str
     address: str
-
-
-class WebEvent(NamedTuple):
-    """A valid event; `at` is its time as the contract writes it, in UTC."""
-
-    event_id: str
-    at: str
-    event_type: str
-    visit: Visit
-    url: str
-    referrer: str
-    event_title: str
-    element_id: str
-    x: float | None
-    y: float | None
-    payload: dict[str, Any]
 
 
 # The request body as OpenAPI shows it; `core/web_events.py` is the judge.

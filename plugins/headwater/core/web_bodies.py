@@ -121,7 +121,8 @@ def values(body: bytes, content_type: str, most: int) -> Sequence[Any]:
             raise TooLargeError
         return [_line(line) for line in lines]
     try:
-        found = from_json(body, allow_inf_nan=False)
+        # Most texts are new ones: keeping them to find them again costs more than making them.
+        found = from_json(body, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
         raise UnreadableError("the body is not JSON") from None
     if not isinstance(found, list):

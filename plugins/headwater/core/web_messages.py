@@ -6,14 +6,13 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from headwater.contracts.rejects import RejectReason
-from headwater.contracts.web_events import MAX_EVENT_BYTES, Visit, WebEvent, WebReject
+from headwater.contracts.web_events import MAX_EVENT_BYTES, RefusedError, Visit
 from headwater.core.user_agents import read_agent
-from headwater.core.web_events import demand_url
 from headwater.core.web_pages import read_page
 
 _REMEMBERED_LENGTH = 1_000
@@ -32,22 +31,16 @@ class Place(NamedTuple):
 class VisitMessages(NamedTuple):
     """What all events of a visit share: its key, the messages of device and geo, the end of the browser message."""
 
-    click_id: bytes
-    device: bytes
-    geo: bytes
+    click_id: str
+    device: str
+    geo: str
     browser_end: str
 
 
-class Messages(NamedTuple):
-    """Value of the message of each stream; keys are the visit's `click_id`, for location `event_id`."""
-
-    visit: VisitMessages
-    event_id: bytes
-    browser: bytes
-    location: bytes
-    interaction: bytes
-
-
+# What an event becomes: its visit, its id, and the messages of browser, location and interaction; all of it is ASCII.
+# Keys are the visit's `click_id`, for location the id. One is made per event, and a named tuple costs as much as two
+# of its messages.
+Messages = tuple[VisitMessages, str, str, str, str]
 Locate = Callable[[str], Place]
 
 
@@ -59,34 +52,45 @@ class Mapper:
         self._shown = shown
         self._known_visit = lru_cache(maxsize=10_000)(self._visit)
 
-    def messages(self, event: WebEvent) -> Messages | WebReject:
-        """The five messages of an event."""
-        event_id, at, event_type, visit, url, referrer, title, element, x, y, payload = event
+    def visit(self, visit: Visit) -> VisitMessages:
+        """What a visit's events have in common."""
+        return (self._known_visit if len(visit.user_agent) <= _REMEMBERED_LENGTH else self._visit)(visit)
+
+    def messages(
+        self,
+        event_id: str,
+        at: str,
+        event_type: str,
+        visit: VisitMessages,
+        url: str,
+        referrer: str,
+        title: str,
+        element: str,
+        x: str,
+        y: str,
+        payload: dict[str, Any],
+    ) -> Messages:
+        """The messages of a valid event: `at` as the contract writes times, `x` and `y` as numbers or empty.
+
+        Raises `RefusedError` where the address cannot be taken apart or the messages are too large.
+        """
         write = _known_page if len(url) + len(referrer) <= _REMEMBERED_LENGTH else _page
-        page = write(url, referrer)
-        if isinstance(page, WebReject):
-            return page
-        location_end, path = page
-        common = (self._known_visit if len(visit.user_agent) <= _REMEMBERED_LENGTH else self._visit)(visit)
+        location_end, path = write(url, referrer)
         kind = _quoted(event_type)
         # Coordinates as text: so the engine need not look at each value anew.
-        left = "" if x is None else f'"x":"{x:.2f}",'
-        top = "" if y is None else f'"y":"{y:.2f}",'
+        left = f'"x":"{x}",' if x else ""
+        top = f'"y":"{y}",' if y else ""
         whole = _quoted(to_json(payload).decode()) if payload else '""'
-        made = Messages(
-            common,
-            event_id.encode(),
-            (f'{{"event_id":"{event_id}","event_timestamp":"{at}","event_type":{kind},{common.browser_end}').encode(),
-            f'{{"event_id":"{event_id}",{location_end}'.encode(),
-            (
-                f'{{"event_id":"{event_id}","click_id":"{visit.click_id}","event_type":{kind},'
-                f'"event_title":{_quoted(title)},"element_id":{_quoted(element)},{left}{top}'
-                f'"payload":{whole},"event_timestamp":"{at}","page_url_path":{path}}}'
-            ).encode(),
+        browser = f'{{"event_id":"{event_id}","event_timestamp":"{at}","event_type":{kind},{visit.browser_end}'
+        location = f'{{"event_id":"{event_id}",{location_end}'
+        interaction = (
+            f'{{"event_id":"{event_id}","click_id":"{visit.click_id}","event_type":{kind},'
+            f'"event_title":{_quoted(title)},"element_id":{_quoted(element)},{left}{top}'
+            f'"payload":{whole},"event_timestamp":"{at}","page_url_path":{path}}}'
         )
-        if len(made.browser) + len(made.location) + len(made.interaction) > MAX_EVENT_BYTES:
-            return WebReject(RejectReason.TOO_LARGE, "", f"over {MAX_EVENT_BYTES} bytes as messages")
-        return made
+        if len(browser) + len(location) + len(interaction) > MAX_EVENT_BYTES:
+            raise RefusedError(RejectReason.TOO_LARGE, "", f"over {MAX_EVENT_BYTES} bytes as messages")
+        return visit, event_id, browser, location, interaction
 
     def _visit(self, visit: Visit) -> VisitMessages:
         agent = read_agent(visit.user_agent)
@@ -111,20 +115,20 @@ class Mapper:
             "ip_address": self._shown(visit.address),
         }
         return VisitMessages(
-            visit.click_id.encode(),
-            json.dumps(device, separators=(",", ":")).encode(),
-            json.dumps(geo, separators=(",", ":")).encode(),
+            visit.click_id,
+            json.dumps(device, separators=(",", ":")),
+            json.dumps(geo, separators=(",", ":")),
             f'"click_id":"{visit.click_id}","browser_name":{_quoted(agent.browser_name)},'
             f'"browser_language":{_quoted(visit.language)},"browser_user_agent":{_quoted(visit.user_agent)}}}',
         )
 
 
-def _page(url: str, referrer: str) -> tuple[str, str] | WebReject:
+def _page(url: str, referrer: str) -> tuple[str, str]:
     """The end of the location message, and the path as JSON."""
-    refused = demand_url(url)
-    if refused is not None:
-        return refused
-    page = read_page(url, referrer)
+    try:
+        page = read_page(url, referrer)
+    except ValueError:
+        raise RefusedError(RejectReason.WRONG_TYPE, "url", "expected a URL") from None
     path = _quoted(page.path)
     end = (
         f'"page_url":{_quoted(url)},"page_url_path":{path},"referer_url":{_quoted(page.referer_url)},'

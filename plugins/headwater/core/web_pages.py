@@ -69,7 +69,7 @@ class Page(NamedTuple):
 
 
 def read_page(url: str, referrer: str) -> Page:
-    """The page at `url`, which can be split; what cannot be read of a referrer is unknown."""
+    """The page at `url`; what cannot be read of a referrer is unknown. Raises `ValueError` for what is no address."""
     parts = urlsplit(url)
     path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
     utm = _parameters(parts.query) if "utm_" in parts.query else {}
