@@ -108,3 +108,17 @@ def test_a_call_is_answered_when_kafka_has_its_messages_and_not_before(broker: B
     asyncio.run(story())
     # What was taken is sent, though its client went away.
     assert _kept(broker, wide) == 81
+
+
+def test_a_call_that_cannot_be_sent_is_answered_and_the_next_one_sent(broker: Broker, topics: tuple[str, str]) -> None:
+    wide, _ = topics
+
+    async def story() -> None:
+        async with _open(broker, topics) as gate, asyncio.timeout(_DEADLINE_S):
+            with pytest.raises(Retry, match="could not send"):
+                await gate.send({wide: Keyed(["1"], ["half of a pair: \ud800"])})
+            await gate.send({wide: _messages()})
+            assert gate.waiting == 0
+
+    asyncio.run(story())
+    assert _kept(broker, wide) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -11,6 +12,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from headwater.adapters.kafka import QUIET
 from headwater.errors import Busy, HeadwaterError, Retry
 from headwater.ports import Keyed
+
+log_ = logging.getLogger(__name__)
 
 _CONFIG: Mapping[str, str | int | float | bool] = {
     **QUIET,
@@ -151,20 +154,29 @@ class KafkaGate:
                 await self._send_group(group)
 
     async def _send_group(self, group: Sequence[_Flight]) -> None:
-        # Kafka may have gone while they waited; then nothing is queued.
-        if self._problem:
-            await self._looked.wait()
-        problem = f"{self._problem}. Send the events again." if self._problem else ""
-        if not problem:
-            for flight in group:
-                self._produce(flight)
-            await self._drain()
+        problem = "The collector could not send them, see its log. Send the events again: what was kept counts once."
+        try:
+            problem = await self._outcome(group)
+        except Exception:
+            log_.exception("a group of %d calls was not sent", len(group))
         for flight in group:
             self._messages -= flight.count
             self._bytes -= flight.size
             flight.end(problem or self._refusal(flight))
         if not self._messages:
             self._idle.set()
+
+    async def _outcome(self, group: Sequence[_Flight]) -> str:
+        """Send the group and wait for its end; returns what keeps all of it from being sent, or nothing."""
+        # Kafka may have gone while they waited; then nothing is queued.
+        if self._problem:
+            await self._looked.wait()
+        if self._problem:
+            return f"{self._problem}. Send the events again."
+        for flight in group:
+            self._produce(flight)
+        await self._drain()
+        return ""
 
     def _produce(self, flight: _Flight) -> None:
         produce = self._producer.produce
