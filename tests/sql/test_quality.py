@@ -191,7 +191,7 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         _sql(
             f"ALTER TABLE analytics.fact_events UPDATE page_url_path = '' WHERE event_id = toUUID('{an_id('e1')}') {MUTATION}"
         ),
-        set(),
+        {"visit_days_equal_facts"},
     ),
     "few_facts_are_incomplete": (_incomplete, set()),
     "facts_stand_once": (_settled(_sql(COPY_FACT)), {"facts_equal_the_plans", "users_equal_facts"}),
@@ -259,6 +259,16 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
     "visits_equal_facts": (_sql(f"ALTER TABLE ops.visit_slots UPDATE events = events + 1 WHERE 1 {MUTATION}"), set()),
     "visit_hours_equal_facts": (
         _sql(f"ALTER TABLE analytics.visit_hours UPDATE furthest_step = 4 WHERE furthest_step = 5 {MUTATION}"),
+        set(),
+    ),
+    "visit_days_equal_facts": (
+        _sql(f"ALTER TABLE analytics.visit_days UPDATE utm_source = 'other' WHERE utm_source != '' {MUTATION}"),
+        set(),
+    ),
+    "visit_nights_equal_facts": (
+        _sql(
+            "INSERT INTO ops.visit_nights SELECT day, click_id, day, NULL, first_at FROM analytics.visit_days LIMIT 1"
+        ),
         set(),
     ),
     "users_equal_facts": (
