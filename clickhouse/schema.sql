@@ -587,7 +587,6 @@ FROM
                     FROM analytics.visit_days AS d
                     FINAL
                     WHERE (d.last_at > (d.first_at + toIntervalMinute(30))) OR (d.utm_lowest < d.utm_highest)
-                    SETTINGS optimize_move_to_prewhere_if_final = 1
                     UNION DISTINCT
                     SELECT
                         arrayJoin([midnight - 1, midnight]) AS day,

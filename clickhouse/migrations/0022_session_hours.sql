@@ -132,7 +132,6 @@ FROM
                     SELECT d.day AS day, d.click_id AS click_id
                     FROM analytics.visit_days AS d FINAL
                     WHERE d.last_at > d.first_at + INTERVAL 30 MINUTE OR d.utm_lowest < d.utm_highest
-                    SETTINGS optimize_move_to_prewhere_if_final = 1
                     UNION DISTINCT
                     SELECT arrayJoin([midnight - 1, midnight]) AS day, click_id FROM over_midnight
                 ) AS odd ON odd.day = own.day AND odd.click_id = own.click_id
