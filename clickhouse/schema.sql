@@ -579,7 +579,7 @@ FROM
                     own.day AS on_day,
                     own.*
                 FROM ops.visit_slots AS own
-                INNER JOIN
+                SEMI LEFT JOIN
                 (
                     SELECT
                         d.day AS day,
@@ -587,7 +587,7 @@ FROM
                     FROM analytics.visit_days AS d
                     FINAL
                     WHERE (d.last_at > (d.first_at + toIntervalMinute(30))) OR (d.utm_lowest < d.utm_highest)
-                    UNION DISTINCT
+                    UNION ALL
                     SELECT
                         arrayJoin([midnight - 1, midnight]) AS day,
                         click_id

@@ -127,12 +127,12 @@ FROM
             (
                 SELECT own.day AS on_day, own.*
                 FROM ops.visit_slots AS own
-                INNER JOIN
+                LEFT SEMI JOIN
                 (
                     SELECT d.day AS day, d.click_id AS click_id
                     FROM analytics.visit_days AS d FINAL
                     WHERE d.last_at > d.first_at + INTERVAL 30 MINUTE OR d.utm_lowest < d.utm_highest
-                    UNION DISTINCT
+                    UNION ALL
                     SELECT arrayJoin([midnight - 1, midnight]) AS day, click_id FROM over_midnight
                 ) AS odd ON odd.day = own.day AND odd.click_id = own.click_id
                 UNION ALL
