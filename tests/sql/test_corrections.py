@@ -90,7 +90,7 @@ def _all_at_once(stage: Stage) -> dict[str, tuple[int, int]]:
                   "ops.arrivals", "ops.corrections", "ops.incomplete", "ops.closed_days", "analytics.fact_events",
                   "analytics.agg_events_hourly", "analytics.agg_traffic_sources", "ops.user_days", "ops.geo_days",
                   "ops.browser_device_hours", "ops.source_user_hours", "ops.purchases", "ops.purchase_weeks",
-                  "ops.product_views", "ops.visit_slots", "analytics.visit_hours"):  # fmt: skip
+                  "ops.product_views", "ops.visit_slots", "analytics.visit_hours", "analytics.visit_days", "ops.visit_nights"):  # fmt: skip
         stage.db.statements([f"TRUNCATE TABLE {table}"])
     stage.clock.moment += timedelta(hours=1)  # the grace of everything that was staged is over
     stage.build()

@@ -58,7 +58,7 @@ def _send_person(stage: Stage) -> None:
         "browser",
         browser("g1", click="v1", at="2026-05-01 10:30:00"),
         browser("g2", click="v2", at="2026-05-02 11:30:00"),
-        browser("g3", click="v2", at="2026-05-03 12:30:00"),
+        browser("g3", click="v2", at="2026-05-03 23:45:00"),
         browser("g1", click="v1", at="2026-05-01 10:30:00", browser_name="Other"),
     )
     stage.send("device", device("v1", user="erika", **mine), device("v2", user="erika", **mine))

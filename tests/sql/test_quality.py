@@ -264,6 +264,16 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
         _sql(f"ALTER TABLE analytics.visit_hours UPDATE furthest_step = 4 WHERE furthest_step = 5 {MUTATION}"),
         set(),
     ),
+    "visit_days_equal_facts": (
+        _sql(f"ALTER TABLE analytics.visit_days UPDATE utm_source = 'other' WHERE utm_source != '' {MUTATION}"),
+        set(),
+    ),
+    "visit_nights_equal_facts": (
+        _sql(
+            "INSERT INTO ops.visit_nights SELECT day, click_id, day, NULL, first_at FROM analytics.visit_days LIMIT 1"
+        ),
+        set(),
+    ),
     "users_equal_facts": (
         _settled(
             _sql(

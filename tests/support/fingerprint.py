@@ -19,7 +19,8 @@ _KEYS = {
 }
 _MARTS = (
     "browser_device_hourly_events_agg", "browser_device_hourly_buy_leading_pages_agg", "source_campaign_buy_events_agg",
-    "hourly_sources_users_agg", "hourly_country_regions_users_agg", "sessions", "retention_daily",
+    "hourly_sources_users_agg", "hourly_country_regions_users_agg", "sessions", "session_hours",
+    "retention_daily",
 )  # fmt: skip
 QUERIES: Mapping[str, str] = {
     "facts": "SELECT * EXCEPT (created_at, build) FROM analytics.fact_events",
@@ -28,6 +29,8 @@ QUERIES: Mapping[str, str] = {
     "places": "SELECT * FROM analytics.dim_geo",
     "purchase_weeks": "SELECT * FROM ops.purchase_weeks",
     "visit_hours": "SELECT * REPLACE (arraySort(event_types) AS event_types) FROM analytics.visit_hours FINAL",
+    "visit_days": "SELECT * REPLACE (arraySort(pages) AS pages) FROM analytics.visit_days FINAL",
+    "visit_nights": "SELECT * FROM ops.visit_nights FINAL",
     "quarantine": "SELECT reason, event_id, event_timestamp, browser_name FROM ops.quarantine",
     **{
         table: f"SELECT {keys}, countMerge(total_events), uniqMerge(unique_users), uniqMerge({ids}) "
@@ -66,9 +69,19 @@ def of_facts(database: ClickHouse) -> dict[str, tuple[Any, ...]]:
         "SELECT toString(toDate(hour)) AS day, sum(event_count) AS events, uniqIf(user_key, user_key != 0) AS users, "
         "uniq(click_key) AS clicks FROM analytics.visit_hours GROUP BY day ORDER BY day"
     )
+    days = database.query(
+        "SELECT toString(day) AS day, sum(event_count) AS events, uniq(click_id) AS clicks "
+        "FROM analytics.visit_days GROUP BY day ORDER BY day"
+    )
     return {
         name: tuple(tuple(row.values()) for row in rows)
-        for name, rows in (("facts", facts), ("hourly", hourly), ("traffic", traffic), ("visits", visits))
+        for name, rows in (
+            ("facts", facts),
+            ("hourly", hourly),
+            ("traffic", traffic),
+            ("visits", visits),
+            ("days", days),
+        )
     }
 
 
@@ -78,3 +91,4 @@ def assert_aggregates_follow(database: ClickHouse) -> None:
     assert found["hourly"] == found["facts"]
     assert found["traffic"] == found["facts"]
     assert found["visits"] == found["facts"]
+    assert found["days"] == tuple((day, events, clicks) for day, events, _, clicks in found["facts"])

@@ -147,6 +147,13 @@ MARTS: Mapping[str, tuple[str, str]] = {
            device_type, purchases""",
         _SESSIONS,
     ),
+    "session_hours": (
+        "started_hour, duration_s, event_count, page_count, utm_source, utm_campaign, geo_country, device_type",
+        f"""SELECT date_trunc('hour', started), seconds, events, pages, utm_source, utm_campaign, geo_country, device_type
+           FROM ({_SESSIONS}) AS s(session, user_id, click_id, started, ended, seconds, events, pages, entry_page, exit_page,
+               utm_source, utm_campaign, geo_country, device_type, purchases)
+           ORDER BY ALL""",
+    ),
     "retention_daily": (
         "cohort_date, day_number, users",
         """WITH seen AS (SELECT DISTINCT user_domain_id, t::DATE AS day FROM facts WHERE user_domain_id IS NOT NULL),

@@ -9,7 +9,7 @@ from headwater.contracts.streams import STREAMS
 from headwater.ports import Clock, Database
 
 STAGING_KEPT = timedelta(days=7)
-_DERIVED = ("fact_events", "agg_events_hourly", "agg_traffic_sources", "visit_hours")
+_DERIVED = ("fact_events", "agg_events_hourly", "agg_traffic_sources", "visit_hours", "visit_days")
 
 
 @dataclass(slots=True)

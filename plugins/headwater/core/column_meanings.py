@@ -140,6 +140,8 @@ RELATIONS = (
     ("fact_events", "product_views", "hour"),
     ("fact_events", "visit_slots", "click_id"),
     ("fact_events", "visit_hours", "hour"),
+    ("fact_events", "visit_days", "click_id"),
+    ("visit_days", "visit_nights", "click_id"),
     ("fact_events", "incomplete", "event_id"),
     ("user_days", "dim_users", "user_domain_id"),
     ("geo_days", "dim_geo", "geo_id"),

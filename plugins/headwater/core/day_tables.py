@@ -49,5 +49,7 @@ DAY_TABLES = (
     _day_table("ops.product_views", "toDate(hour)"),
     _day_table("ops.visit_slots", "toDate(first_at)"),
     _day_table("analytics.visit_hours", "toDate(hour)"),
+    _day_table("analytics.visit_days", "day"),
+    _day_table("ops.visit_nights", "day"),
     _day_table("ops.incomplete", "toDate(event_timestamp)"),
 )

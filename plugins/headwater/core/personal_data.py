@@ -44,6 +44,10 @@ class Place:
 
 _BY_CLICK = "click_id IN {click}"
 _BY_USER = "(user_domain_id IN {user} OR lower(user_custom_id) IN {name})"
+_BY_SLOT = (
+    "click_id IN {click} OR (day, click_id) IN "
+    "(SELECT day, click_id FROM ops.visit_slots WHERE user_domain_id IN {user})"
+)
 _BY_TEXT = "arrayExists(n -> position(lower({text}), n) > 0, {needles})"
 _DERIVED_VIEWS = "The rows of days that are retired hold no id any more."
 
@@ -79,6 +83,8 @@ STAGED = tuple(place.name for place in PLACES if place.name.startswith("analytic
 # Rows of retired days, where no facts are left to make the table anew from.
 RETIRED_ROWS = (
     Place("ops.user_days", Rule.DELETE, "user_domain_id IN {user}"),
+    Place("analytics.visit_days", Rule.DELETE, _BY_SLOT),
+    Place("ops.visit_nights", Rule.DELETE, _BY_SLOT),
     Place("ops.visit_slots", Rule.DELETE, f"{_BY_CLICK} OR user_domain_id IN {{user}}"),
     Place("ops.product_views", Rule.DELETE, "user_key IN {name_hash}"),
     Place("analytics.visit_hours", Rule.DELETE, "click_key IN {click_hash} OR user_key IN {user_hash}"),

@@ -113,6 +113,8 @@ class ReaderLimits:
         default_factory=lambda: {
             "timeout_overflow_mode": "throw",
             "result_overflow_mode": "throw",
+            # A filter on the key of a table that is read with FINAL, such as the day, then saves reading other columns.
+            "optimize_move_to_prewhere_if_final": "1",
             "additional_table_filters": _visible_only(),
         }
     )
