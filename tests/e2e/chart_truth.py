@@ -66,7 +66,10 @@ _VISITS = """
             ) + INTERVAL 30 MINUTE AS gap
             FROM analytics.fact_events))
     GROUP BY click_id, visit"""
-_VISIT_RANGE = "toStartOfSecond(started) >= {since:DateTime64(3, 'UTC')} AND toStartOfSecond(started) < {until:DateTime64(3, 'UTC')}"
+# By the hour that a visit starts in, as everything else on the dashboards.
+_VISIT_RANGE = (
+    "toStartOfHour(started) >= {since:DateTime64(3, 'UTC')} AND toStartOfHour(started) < {until:DateTime64(3, 'UTC')}"
+)
 
 
 def _visits(select: str, group: str = "") -> str:
