@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ import pytest
 
 from headwater.bootstrap import Platform
 from headwater.contracts.streams import STREAMS
+from headwater.local.airflow import HEARTBEATS
 from headwater.local.guard import descendants
 from headwater.local.processes import leftovers
 from headwater.local.stack import Stack
@@ -165,12 +167,26 @@ def _alive(processes: list[psutil.Process]) -> list[str]:
 
 
 def _await_healed(stack: Stack, killed: Mapping[str, int]) -> None:
+    """New processes, and Airflow's have been in touch with the database since: they end some time after it does."""
+    since = datetime.now(UTC)
+
     def healed() -> bool:
         status = stack.status()
         now = _pids(status)
-        return status.healthy and all(now.get(name, pid) != pid for name, pid in killed.items())
+        new = status.healthy and all(now.get(name, pid) != pid for name, pid in killed.items())
+        return new and all(beat >= since for beat in _heartbeats(stack))
 
     _await(healed, lambda: stack.status().as_json())
+
+
+def _heartbeats(stack: Stack) -> list[datetime]:
+    """When each of Airflow's parts last told that it works."""
+    try:
+        found = httpx.get(f"{stack.addresses()['HEADWATER_AIRFLOW_URL']}/api/v2/monitor/health", timeout=10).json()
+    except (httpx.HTTPError, ValueError):
+        found = {}
+    told = [found.get(key, {}).get(f"latest_{key}_heartbeat") for key in HEARTBEATS.values()]
+    return [datetime.fromisoformat(beat or "1970-01-01T00:00:00+00:00") for beat in told]
 
 
 def _await_healthy(stack: Stack) -> None:
