@@ -2976,6 +2976,32 @@ PARTITION BY plan
 ORDER BY click_id
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
+CREATE TABLE ops.known_visits
+(
+    `plan` UInt64,
+    `place` UInt64 COMMENT 'Number of the row in the sheet, from 0 on without a gap',
+    `is_end` Bool COMMENT 'The last row, which closes the sheet',
+    `click_id` UUID,
+    `part` Enum8('device' = 1, 'geo' = 2),
+    `os` LowCardinality(String),
+    `os_name` LowCardinality(String),
+    `os_timezone` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `device_is_mobile` Nullable(Bool),
+    `user_custom_id` String,
+    `user_domain_id` Nullable(UUID),
+    `geo_latitude` Nullable(Float64),
+    `geo_longitude` Nullable(Float64),
+    `geo_country` LowCardinality(String),
+    `geo_timezone` LowCardinality(String),
+    `geo_region_name` LowCardinality(String),
+    `ip_address` String
+)
+ENGINE = MergeTree
+PARTITION BY plan
+ORDER BY (part, click_id)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
 CREATE TABLE ops.load_progress
 (
     `key` String COMMENT 'Path of the file',
@@ -4020,10 +4046,11 @@ CREATE TABLE ops.visits
     `ip_address` String,
     `first_seen_at` DateTime64(3, 'UTC') COMMENT 'Kafka time of the row that stands here',
     `plan` UInt64 COMMENT 'The plan that brought it',
-    `origin` LowCardinality(String) COMMENT 'File or object that the row came from; empty for streams'
+    `origin` LowCardinality(String) COMMENT 'File or object that the row came from; empty for streams',
+    `click_hash` UInt32 MATERIALIZED toUInt32(cityHash64(click_id)) COMMENT 'What look-ups by click_id read of all rows; computed'
 )
 ENGINE = MergeTree
-ORDER BY (click_id, part)
+ORDER BY (plan, part, click_id)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE TABLE ops.waiting

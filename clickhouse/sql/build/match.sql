@@ -85,13 +85,25 @@ LEFT JOIN known AS k ON k.event_id = e.event_id
 LEFT JOIN (SELECT true AS has_location, * FROM locations) AS l ON l.event_id = e.event_id
 LEFT JOIN
 (
-    SELECT true AS has_device, * FROM ops.visits
-    WHERE part = 'device' AND plan <= {plan:UInt64} AND click_id IN (SELECT click_id FROM events)
+    SELECT true AS has_device, *
+    FROM
+    (
+        SELECT click_id, os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id FROM ops.known_visits WHERE plan = {plan:UInt64} AND part = 'device' AND NOT is_end
+        UNION ALL
+        SELECT click_id, os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id FROM ops.visits WHERE plan = {plan:UInt64} AND part = 'device'
+    )
+    LIMIT 1 BY click_id
 ) AS d ON d.click_id = e.click_id
 LEFT JOIN
 (
-    SELECT true AS has_geo, * FROM ops.visits
-    WHERE part = 'geo' AND plan <= {plan:UInt64} AND click_id IN (SELECT click_id FROM events)
+    SELECT true AS has_geo, *
+    FROM
+    (
+        SELECT click_id, geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address FROM ops.known_visits WHERE plan = {plan:UInt64} AND part = 'geo' AND NOT is_end
+        UNION ALL
+        SELECT click_id, geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address FROM ops.visits WHERE plan = {plan:UInt64} AND part = 'geo'
+    )
+    LIMIT 1 BY click_id
 ) AS g ON g.click_id = e.click_id
 WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64}) -- a builder that was overtaken must not write again
 ORDER BY action, toDate(e.event_timestamp), e.event_id, e.offset -- one sorted stream: the token of an insert counts the chunks that it is read in; the order of the table is the cheapest

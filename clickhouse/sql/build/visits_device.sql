@@ -16,12 +16,9 @@ FROM
 (
     SELECT click_id, 'device', os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id, kafka_time, {plan:UInt64}, origin
     FROM rows
-    WHERE click_id NOT IN
-    (
-        SELECT click_id
-        FROM ops.visits
-        WHERE part = 'device' AND ({generation:UInt32} > 0 OR plan < {plan:UInt64}) AND click_id IN (SELECT click_id FROM rows)
-    )
+    WHERE click_id NOT IN (SELECT click_id FROM ops.known_visits WHERE plan = {plan:UInt64} AND part = 'device' AND NOT is_end)
+      AND ({generation:UInt32} = 0 OR click_id NOT IN (SELECT click_id FROM ops.visits WHERE plan = {plan:UInt64} AND part = 'device'))
+      AND {plan:UInt64} IN (SELECT plan FROM ops.known_visits WHERE plan = {plan:UInt64} AND is_end) -- a builder that was overtaken may find the sheet dropped
     ORDER BY kafka_time, partition, offset
     LIMIT 1 BY click_id
 )

@@ -16,12 +16,9 @@ FROM
 (
     SELECT click_id, 'geo', geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address, kafka_time, {plan:UInt64}, origin
     FROM rows
-    WHERE click_id NOT IN
-    (
-        SELECT click_id
-        FROM ops.visits
-        WHERE part = 'geo' AND ({generation:UInt32} > 0 OR plan < {plan:UInt64}) AND click_id IN (SELECT click_id FROM rows)
-    )
+    WHERE click_id NOT IN (SELECT click_id FROM ops.known_visits WHERE plan = {plan:UInt64} AND part = 'geo' AND NOT is_end)
+      AND ({generation:UInt32} = 0 OR click_id NOT IN (SELECT click_id FROM ops.visits WHERE plan = {plan:UInt64} AND part = 'geo'))
+      AND {plan:UInt64} IN (SELECT plan FROM ops.known_visits WHERE plan = {plan:UInt64} AND is_end) -- a builder that was overtaken may find the sheet dropped
     ORDER BY kafka_time, partition, offset
     LIMIT 1 BY click_id
 )

@@ -19,9 +19,16 @@ WITH
           AND arrayExists(r -> r.1 = 'geo_events' AND epoch = r.2 AND partition = r.3 AND offset >= r.4 AND offset < r.5, taken)
     )
 SELECT
-    (SELECT count() FROM devices WHERE click_id NOT IN
-        (SELECT click_id FROM ops.visits WHERE part = 'device' AND click_id IN (SELECT click_id FROM devices)))
+    (
+        SELECT count()
+        FROM devices
+        WHERE click_id NOT IN (SELECT click_id FROM ops.known_visits WHERE plan = {plan:UInt64} AND part = 'device' AND NOT is_end)
+          AND click_id NOT IN (SELECT click_id FROM ops.visits WHERE plan = {plan:UInt64} AND part = 'device')
+    )
     +
-    (SELECT count() FROM geos WHERE click_id NOT IN
-        (SELECT click_id FROM ops.visits WHERE part = 'geo' AND click_id IN (SELECT click_id FROM geos)))
-    AS missing
+    (
+        SELECT count()
+        FROM geos
+        WHERE click_id NOT IN (SELECT click_id FROM ops.known_visits WHERE plan = {plan:UInt64} AND part = 'geo' AND NOT is_end)
+          AND click_id NOT IN (SELECT click_id FROM ops.visits WHERE plan = {plan:UInt64} AND part = 'geo')
+    ) AS missing

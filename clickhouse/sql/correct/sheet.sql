@@ -18,13 +18,17 @@ WITH
     (
         SELECT true AS has_device, *
         FROM ops.visits
-        WHERE part = 'device' AND click_id IN (SELECT click_id FROM lacking WHERE lacks_device)
+        WHERE part = 'device'
+          AND click_hash IN (SELECT toUInt32(cityHash64(click_id)) FROM lacking WHERE lacks_device) -- read for all visits, being small
+          AND click_id IN (SELECT click_id FROM lacking WHERE lacks_device)
     ),
     geos AS
     (
         SELECT true AS has_geo, *
         FROM ops.visits
-        WHERE part = 'geo' AND click_id IN (SELECT click_id FROM lacking WHERE lacks_geo)
+        WHERE part = 'geo'
+          AND click_hash IN (SELECT toUInt32(cityHash64(click_id)) FROM lacking WHERE lacks_geo) -- read for all visits, being small
+          AND click_id IN (SELECT click_id FROM lacking WHERE lacks_geo)
     ),
     doubled AS
     (

@@ -34,6 +34,7 @@ class BuildSteps:
         """Run every step of the plan; None when another builder has finished it meanwhile."""
         repeat, is_done = self._books.until_none_missing, self._books.is_done
         kept_out = self._keep_out(plan)
+        repeat(plan, ["build/known_visits"], lambda: 1 - int(self._one("known_visits_found", plan)["is_whole"]))
         repeat(plan, ["build/visits_device", "build/visits_geo"], lambda: self._missing_visits(plan))
         repeat(plan, ["build/match"], lambda: self._missing_matches(plan))
         if is_done(plan) or not self._write_facts(plan):
@@ -48,7 +49,7 @@ class BuildSteps:
             return None
         done = self._books.finish(plan, {**self._one("outcome", plan), "mended": self._mended})
         if kept_out:
-            for sheet in ("matched", "kept_out"):
+            for sheet in ("known_visits", "matched", "kept_out"):
                 self._db.run("build/drop_sheet", sheet=sheet, plan=plan.plan)
         return done
 

@@ -70,6 +70,7 @@ PLACES = (
     Place("ops.matched", Rule.SHEET),
     Place("ops.corrections", Rule.SHEET),
     Place("ops.kept_out", Rule.SHEET),
+    Place("ops.known_visits", Rule.SHEET),
     Place("ops.erasure_keys", Rule.SHEET, note="Dropped before the erasure is done."),
     Place("ops.erasure_requests", Rule.SHEET, note="Dropped before the erasure is done."),
     Place("ops.plans", Rule.KEPT, note="Ids of events that once stood twice; nothing else has them any more."),
