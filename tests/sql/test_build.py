@@ -259,6 +259,27 @@ def test_visits_of_earlier_plans_that_a_crash_took_from_the_sheet_are_found_agai
     assert stage.count("analytics.fact_events", "is_complete") == 2
 
 
+def test_a_build_reads_little_of_the_visits_of_old(stage: Stage, front: Any) -> None:
+    """Four bytes of each, once, whatever it builds."""
+
+    def read_by_build(event: str) -> int:
+        stage.send("browser", browser(event, click=event))
+        stage.send("location", location(event))
+        before = _selected_bytes(front)
+        stage.build()
+        return _selected_bytes(front) - before
+
+    rows = 400_000
+    _one_event(stage)
+    stage.build()
+    few = read_by_build("e2")
+    stage.db.execute(
+        "INSERT INTO ops.visits (click_id, part, os, plan) SELECT reinterpretAsUUID(sipHash128(number)), 'device', 'iOS', 0 "
+        f"FROM numbers({rows})"
+    )
+    assert read_by_build("e3") - few < 6 * rows
+
+
 def test_two_builds_at_once_count_everything_once(stage: Stage, front: Any) -> None:
     for round_ in range(4):
         numbers = range(round_ * 50, round_ * 50 + 50)
@@ -297,3 +318,8 @@ def test_a_builder_that_was_overtaken_writes_nothing(stage: Stage, front: Any, s
     _one_event(stage)
     stage.build(database=Paused(front.writer_url))
     assert _states(stage) == (4, 4, 4, 4)
+
+
+def _selected_bytes(front: Any) -> int:
+    rows = ClickHouse(front.owner_url).query("SELECT value FROM system.events WHERE event = 'SelectedBytes'")
+    return int(rows[0]["value"]) if rows else 0
