@@ -32,7 +32,8 @@ FROM
             false AS of_end, click_id AS of_click, part AS of_part, os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id,
             geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address
         FROM ops.visits
-        WHERE plan < {plan:UInt64} AND click_hash IN (SELECT toUInt32(cityHash64(click_id)) FROM clicks)
+        PREWHERE click_hash IN (SELECT toUInt32(cityHash64(click_id)) FROM clicks) -- read for all visits, being small
+        WHERE plan < {plan:UInt64}
         UNION ALL
         SELECT
             true, toUUID('00000000-0000-0000-0000-000000000000'), 'geo', '', '', '', '', NULL, '', NULL,
