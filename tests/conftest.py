@@ -16,11 +16,21 @@ from tests.support.head import RUN_FOLDER, lay_head
 from tests.support.kafka import Broker
 from tests.support.places import folder, new_folder
 
+_HERE = Path(__file__).parent
+_LONG = ("chaos", "integration", "sql", "tracker", "local")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder that the workers of a run share."""
     if not hasattr(config, "workerinput"):
         os.environ[RUN_FOLDER] = str(new_folder())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders with long files come first: a worker keeps a file, and the last one to begin should not be long."""
+    items.sort(
+        key=lambda item: next((n for n, name in enumerate(_LONG) if _HERE / name in item.path.parents), len(_LONG))
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
