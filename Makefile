@@ -45,7 +45,8 @@ compose-check: secrets ## Let Docker's own parser check docker-compose.yml
 .PHONY: test
 test: setup-dev setup-superset chromium ## Set everything up and run the whole test suite
 	@$(BIN)/python -m pytest -q -m "e2e and not long"
-	@$(BIN)/python -m pytest -q -m "not e2e and not long" -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -q -m "not e2e and not long" -n auto --maxprocesses 4 --dist loadfile \
+	  --no-loadscope-reorder
 
 # --- what a developer runs ----------------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,20 +12,44 @@ import pytest
 from headwater.adapters.clickhouse import ClickHouse
 from tests.support.emptied import empty_warehouse
 from tests.support.front import Front
+from tests.support.head import RUN_FOLDER, lay_head
 from tests.support.kafka import Broker
+from tests.support.places import folder, new_folder
+
+_HERE = Path(__file__).parent
+_LONG = ("chaos", "integration", "sql", "tracker", "local")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that the workers of a run share."""
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN_FOLDER] = str(new_folder())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders with long files come first: a worker keeps a file, and the last one to begin should not be long."""
+    items.sort(
+        key=lambda item: next((n for n, name in enumerate(_LONG) if _HERE / name in item.path.parents), len(_LONG))
+    )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[RUN_FOLDER], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
-    """A folder with a short path: Unix sockets have room for about 100 characters."""
-    folder = Path(tempfile.mkdtemp(prefix="hwt-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    """A folder with a short path, in memory where there is room."""
+    with folder() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def front(short_folder: Path) -> Iterator[Front]:
-    """The ClickHouse engine behind its HTTP front."""
+    """The ClickHouse engine behind its HTTP front, at the head of the migrations."""
+    lay_head(short_folder / "clickhouse")
     with Front.start(short_folder / "clickhouse") as started:
         yield started
 

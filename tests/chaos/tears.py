@@ -14,6 +14,7 @@ from pathlib import Path
 
 from headwater.adapters.clickhouse import ClickHouse
 from tests.support.front import Front
+from tests.support.head import lay_head
 
 _SOURCE = Path(__file__).with_name("tear.c")
 _WAIT_S = 45.0
@@ -46,8 +47,9 @@ class FragileFront:
 
     @classmethod
     def start(cls, folder: Path, port: int) -> FragileFront:
-        """Compile the shim where that is possible, and start."""
+        """Compile the shim where that is possible, and start at the head of the migrations."""
         folder.mkdir(parents=True)
+        lay_head(folder)
         order = folder / "tear.order"
         shim = _compiled(folder)
         environment = {"CHAOS_TEAR": str(order), **({"LD_PRELOAD": str(shim)} if shim else {})}

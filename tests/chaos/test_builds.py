@@ -13,15 +13,19 @@ import pytest
 from tests.chaos.build_story import Story
 from tests.chaos.conftest import SEED
 from tests.support.front import Front
+from tests.support.head import lay_head
+from tests.support.places import folder
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story() -> Iterator[Story]:
     """A front of the suite's own."""
-    with Front.start(tmp_path_factory.mktemp("builds")) as front:
-        yield Story(front, Random(SEED))
+    with folder() as place:
+        lay_head(place)
+        with Front.start(place) as front:
+            yield Story(front, Random(SEED))
 
 
 def _assert_equal(story: Story, rounds: int) -> None:

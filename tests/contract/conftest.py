@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
-from headwater.app.migrate import migrate, read_migrations
 from tests.support.front import Front
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.head import lay_head
+from tests.support.places import folder
 
 
 @pytest.fixture(scope="session")
-def contract_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+def contract_engine() -> Iterator[ClickHouse]:
     """The engine with the schema, apart from the one whose databases other tests drop."""
-    with Front.start(tmp_path_factory.mktemp("contract") / "clickhouse") as front:
-        clickhouse = ClickHouse(front.owner_url)
-        migrate(read_migrations(ROOT / "clickhouse" / "migrations"), clickhouse)
-        yield clickhouse
+    with folder() as place:
+        lay_head(place)
+        with Front.start(place) as front:
+            clickhouse = ClickHouse(front.owner_url)
+            yield clickhouse
+            clickhouse.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from headwater.errors import HeadwaterError
 from headwater.local.ports import free_offset
 from headwater.local.stack import Stack
 from headwater.settings import Settings
+from tests.support.places import new_folder
 
 # Above the ports of a stack with default settings, below those that the kernel gives to clients.
 _OFFSETS = (8_000, 23_000)
@@ -49,7 +49,7 @@ def start_stack() -> StartStack:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The stack that all end-to-end tests share: they may kill parts of it, and leave it healthy."""
-    home = Path(tempfile.mkdtemp(prefix="hw-e2e-"))
+    home = new_folder("hw-e2e-")
     with started(home, _OFFSETS[0], superset=True) as running:
         yield running
 

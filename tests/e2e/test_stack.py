@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import psutil
@@ -24,6 +22,7 @@ from headwater.local.status import StackStatus
 from headwater.settings import load_settings
 from tests.e2e.conftest import StartStack
 from tests.support.events import geo
+from tests.support.places import new_folder
 
 pytestmark = pytest.mark.e2e
 _HEAL_S = 60.0
@@ -84,7 +83,7 @@ def test_killed_guards_leave_no_second_copy(whole: Stack) -> None:
 
 def test_two_stacks_run_side_by_side(whole: Stack, start_stack: StartStack) -> None:
     before = _pids(whole.status())
-    home = Path(tempfile.mkdtemp(prefix="hw-e2e-"))
+    home = new_folder("hw-e2e-")
     with start_stack(home, whole.settings.port_offset + 50, consumer=True) as other:
         _await_healthy(other)
         _consumes_once_there_is_something_to_consume(other)

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.collector import Served, serving, web_event
 from tests.support.kafka import Broker
+from tests.support.places import folder
 from tests.support.web_topics import in_topics
 
 pytestmark = pytest.mark.stack
@@ -27,9 +28,9 @@ _DEADLINE_S = 60
 
 
 @pytest.fixture(scope="module")
-def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def own_broker() -> Iterator[Broker]:
     """A broker that may be killed."""
-    with Broker.start(tmp_path_factory.mktemp("kafka")) as started:
+    with folder() as place, Broker.start(place) as started:
         yield started
 
 

@@ -22,6 +22,7 @@ from tests.support.front import Front
 from tests.support.kafka import Broker
 from tests.support.oracle import read_folder, read_folders
 from tests.support.shell import Shell
+from tests.support.topics import fresh_topics
 
 pytestmark = pytest.mark.stack
 
@@ -101,9 +102,10 @@ def _staged(shell: Shell) -> int:
     return min(staged["browser"], *(staged[name] + 300 for name in ("device", "geo", "location")))
 
 
-def test_a_check_that_fails_ends_with_its_help_and_exit_code_1(shell: Shell, tmp_path: Path) -> None:
-    shell.run("migrate")
-    shell.run("topics")
+@pytest.mark.usefixtures("warehouse")
+def test_a_check_that_fails_ends_with_its_help_and_exit_code_1(front: Front, broker: Broker, tmp_path: Path) -> None:
+    fresh_topics(broker.bootstrap)
+    shell = Shell.of(front, broker, tmp_path / "home")
     shell.run("load", *_events(tmp_path / "one", seed=5))
     shell.run("consume", "--drain")
     shell.run("build", "--grace-minutes", "0")

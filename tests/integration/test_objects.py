@@ -21,13 +21,13 @@ from headwater.adapters.s3 import S3Objects
 from headwater.app.build import Build, BuildLimits
 from headwater.app.ingest import Ingest
 from headwater.app.load import Loader, Progress
-from headwater.app.migrate import migrate, read_migrations
 from headwater.app.objects import BrokenObject, list_objects, load_object
 from headwater.app.put_samples import put_samples
 from headwater.contracts.streams import FACT_STREAMS, STREAMS
 from headwater.core.object_keys import EventObject, StoredObject, object_key, read_key
 from headwater.errors import FixSettings
 from headwater.ports import EventLog, FlushLimits
+from tests.support.emptied import empty_warehouse
 from tests.support.events import an_id, browser, device, geo, location
 from tests.support.front import Front
 from tests.support.objects import bucket
@@ -38,7 +38,6 @@ pytestmark = pytest.mark.stack
 HOUR = datetime(2026, 5, 1, 10, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "data" / "samples"
-MIGRATIONS = ROOT / "clickhouse" / "migrations"
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +59,14 @@ def store(server: S3Objects) -> S3Objects:
 @pytest.fixture
 def stage(warehouse: ClickHouse) -> Stage:
     """An empty warehouse with topics in memory."""
-    return Stage(warehouse)
+    return Stage(warehouse, partitions=3)
 
 
 @pytest.fixture(scope="module")
 def migrated(front: Front) -> Iterator[ClickHouse]:
-    """A warehouse that several tests use: the migrations take longer than a small test."""
+    """A warehouse that several tests use."""
+    empty_warehouse(front.owner_url)
     owner = ClickHouse(front.owner_url)
-    migrate(read_migrations(MIGRATIONS), owner)
     yield owner
     owner.close()
 
@@ -160,7 +159,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_object_is_told_and_the_others_go_on(migrated: ClickHouse, store: S3Objects, fault: str) -> None:
-    stage = Stage(migrated)
+    stage = Stage(migrated, partitions=3)
     suffix, content = BROKEN[fault]
     store.put(object_key(HOUR, "browser", suffix), content)
     _put(store, "browser", _lines(browser(fault)), hour=HOUR + timedelta(hours=1))

@@ -8,7 +8,7 @@ import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.core.day_tables import DAY_TABLES, FACTS
-from tests.support.emptied import empty_warehouse
+from tests.support.emptied import empty_tables, empty_warehouse
 from tests.support.front import Front
 from tests.support.staging import Stage
 
@@ -21,7 +21,7 @@ def stage(warehouse: ClickHouse) -> Stage:
 
 @pytest.fixture(scope="module")
 def _migrated(front: Front) -> Iterator[ClickHouse]:
-    """A warehouse that the tests of a module share: the migrations take longer than a small test."""
+    """A warehouse that the tests of a module share."""
     empty_warehouse(front.owner_url)
     database = ClickHouse(front.writer_url)
     yield database
@@ -29,7 +29,7 @@ def _migrated(front: Front) -> Iterator[ClickHouse]:
 
 
 @pytest.fixture
-def no_facts(_migrated: ClickHouse) -> ClickHouse:
+def no_facts(_migrated: ClickHouse, front: Front) -> ClickHouse:
     """A warehouse without facts and without what is derived from them; for modules that do not use `warehouse`."""
-    _migrated.statements(f"TRUNCATE TABLE {table}" for table in (FACTS, *(each.table for each in DAY_TABLES)))
+    empty_tables(front.owner_url, {FACTS, *(each.table for each in DAY_TABLES)})
     return _migrated

@@ -21,7 +21,7 @@ BROWSER, GEO = STREAMS["browser"], STREAMS["geo"]
 
 @pytest.fixture
 def stage(warehouse: ClickHouse) -> Stage:
-    stage = Stage(warehouse)
+    stage = Stage(warehouse, partitions=3)
     stage.clock.moment = datetime.now(UTC).replace(microsecond=0)  # the books take the engine's time
     return stage
 

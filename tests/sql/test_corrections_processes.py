@@ -13,8 +13,6 @@ import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.build import Build, BuildLimits
-from headwater.app.migrate import migrate, read_migrations
-from headwater.assets import asset
 from headwater.errors import HeadwaterError
 from tests.sql.test_corrections import assert_sound
 from tests.sql.test_corrections_killed import DAYS, arrive, prepare
@@ -22,6 +20,7 @@ from tests.support.builder import start, wait_stopped
 from tests.support.dying import Stepping
 from tests.support.events import browser, location
 from tests.support.front import Front
+from tests.support.head import lay_head
 from tests.support.staging import Stage
 
 pytestmark = [pytest.mark.stack, pytest.mark.long]
@@ -61,10 +60,8 @@ def test_a_stopped_corrector_that_goes_on_later_changes_nothing(stage: Stage, fr
 @pytest.fixture
 def own(short_folder: Path) -> Iterator[Front]:
     """A front of the test's own, for it kills it."""
+    lay_head(short_folder / "killed")
     with Front.start(short_folder / "killed") as started:
-        owner = ClickHouse(started.owner_url)
-        migrate(read_migrations(asset("clickhouse/migrations")), owner)
-        owner.close()
         yield started
 
 

@@ -43,6 +43,12 @@ DAYS = ("2026-05-01 10:05:00", "2026-05-02 10:05:00", "2026-05-03 10:05:00")
 
 
 @pytest.fixture
+def stage(warehouse: ClickHouse) -> Stage:
+    """Topics with several partitions: objects are spread over them."""
+    return Stage(warehouse, partitions=3)
+
+
+@pytest.fixture
 def shelf() -> Shelf:
     return Shelf()
 

@@ -30,6 +30,12 @@ from tests.support.staging import Stage
 pytestmark = pytest.mark.stack
 
 
+@pytest.fixture
+def stage(warehouse: ClickHouse) -> Stage:
+    """Topics with several partitions: objects are spread over them."""
+    return Stage(warehouse, partitions=3)
+
+
 def _truncate(stage: Stage, part: Part, database: ClickHouse | None = None) -> None:
     db, request = database or stage.db, uuid4()
     demand_staged(db, part)

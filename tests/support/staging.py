@@ -21,15 +21,15 @@ START = datetime.now(UTC).replace(microsecond=0)
 
 
 class Stage:
-    """A warehouse with a log in memory and a clock that tests move."""
+    """A warehouse with a log in memory and a clock that tests move; each further partition costs queries."""
 
-    def __init__(self, database: ClickHouse) -> None:
+    def __init__(self, database: ClickHouse, partitions: int = 1) -> None:
         self.db = database
         self.clock = FixedClock(START)
         self.log = MemoryLog(self.clock)
         self.ledger = ClickHouseLedger(database)
         for topic in load_topics(TOPICS):
-            self.log.ensure(topic)
+            self.log.ensure(topic.model_copy(update={"partitions": partitions}))
 
     def send(self, stream: str, *events: bytes, origin: str = "") -> None:
         """Put events into the topic of a stream and store them."""

@@ -7,10 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from headwater.core.object_keys import StoredObject
 from headwater.errors import FixSettings, Retry, Stop
 
@@ -21,6 +17,9 @@ _FORBIDDEN = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatc
 
 def s3_client(endpoint: str | None, access_key: str | None, secret_key: str | None, region: str = "us-east-1") -> Any:
     """A client; without keys boto3 looks for them itself."""
+    import boto3  # noqa: PLC0415 - half a second that only those who use S3 wait for
+    from botocore.config import Config  # noqa: PLC0415
+
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -119,6 +118,8 @@ class _Remote(io.RawIOBase):
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
     """Errors of S3 as errors of ours; they never carry keys."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
     try:
         yield
     except ClientError as error:

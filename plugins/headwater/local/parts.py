@@ -14,7 +14,6 @@ import httpx
 from headwater.local import airflow, collector, kafka, objects, postgres, superset
 from headwater.local.credentials import BUCKET, STACK_VARIABLES, Credentials, clickhouse_file
 from headwater.local.guard import PART_VARIABLE, STACK_VARIABLE, Job
-from headwater.local.jars import class_path, missing
 from headwater.local.layout import Layout, Ports
 
 DATABASE_STEP = "airflow-db"
@@ -123,8 +122,8 @@ def _servers(layout: Layout, ports: Ports, secrets: Credentials) -> tuple[Part, 
             job(layout, "kafka", kafka.command(node)),
             healthy=lambda: kafka.answers(node.bootstrap),
             ports={"kafka": ports.kafka, "kafka_controller": ports.kafka_controller},
-            prepare=lambda: kafka.prepare(node, class_path(layout.cache)),
-            notice=lambda: _fetching(missing(layout.cache)),
+            prepare=lambda: _prepare_kafka(node, layout.cache),
+            notice=lambda: _fetching(layout.cache),
         ),
         Part(
             "clickhouse",
@@ -285,7 +284,16 @@ def job(
     )
 
 
-def _fetching(jars: int) -> str:
+def _prepare_kafka(node: kafka.Node, cache: Path) -> None:
+    from headwater.local.jars import class_path  # noqa: PLC0415 - only a start waits for the import of jgo
+
+    kafka.prepare(node, class_path(cache))
+
+
+def _fetching(cache: Path) -> str:
+    from headwater.local.jars import missing  # noqa: PLC0415 - see above
+
+    jars = missing(cache)
     return f"fetching {jars} jars of Apache Kafka, once" if jars else ""
 
 

@@ -10,12 +10,13 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from tests.support.front import Front
+from tests.support.places import folder
 
 
 @pytest.fixture(scope="package")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+def front() -> Iterator[Front]:
     """A running front with the two databases of the platform and one that is nobody else's business."""
-    with Front.start(tmp_path_factory.mktemp("front"), "--max-queries", "6") as running:
+    with folder() as place, Front.start(place, "--max-queries", "6") as running:
         with clickhouse_connect.get_client(dsn=running.owner_url, autogenerate_session_id=False) as client:
             for name in ("analytics", "ops", "private"):
                 client.command(f"CREATE DATABASE {name}")
