@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
 
+from headwater.adapters import kafka_gate
 from headwater.adapters.kafka import KafkaLog
 from headwater.adapters.kafka_gate import KafkaGate
 from headwater.adapters.topics import KafkaTopics
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.stack
 
 _DEADLINE_S = 30
 _MOST = 100
+_SLOW_S = 0.5
 
 
 @pytest.fixture
@@ -122,3 +125,48 @@ def test_a_call_that_cannot_be_sent_is_answered_and_the_next_one_sent(broker: Br
 
     asyncio.run(story())
     assert _kept(broker, wide) == 3
+
+
+def test_a_producer_that_met_a_fatal_error_is_replaced(
+    broker: Broker, topics: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide, narrow = topics
+    # A message that is refused for good is a fatal error then.
+    monkeypatch.setattr(kafka_gate, "_CONFIG", {**kafka_gate._CONFIG, "enable.gapless.guarantee": True})
+
+    async def story() -> None:
+        async with _open(broker, topics) as gate, asyncio.timeout(_DEADLINE_S):
+            with pytest.raises(Retry):
+                await gate.send({wide: _messages(), narrow: _messages(1, size=10_000)})
+            # More than there are producers.
+            for _ in range(4):
+                await _ready(gate)
+                await gate.send({wide: _messages()})
+            assert gate.waiting == 0
+
+    asyncio.run(story())
+    assert _kept(broker, wide) >= 12
+
+
+def test_a_call_does_not_wait_for_the_group_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Clusters within the client, whose answers take a while.
+    slow = {"test.mock.num.brokers": 1, "test.mock.broker.rtt": int(_SLOW_S * 1000)}
+    monkeypatch.setattr(kafka_gate, "_CONFIG", {**kafka_gate._CONFIG, **slow})
+
+    async def story() -> float:
+        gate = KafkaGate("", [], _MOST, lambda: None)
+        await gate.open()
+        try:
+            await _ready(gate)
+            for _ in range(2):  # each producer learns of the topic
+                await gate.send({"slow": _messages(1)})
+            began = time.perf_counter()
+            first = asyncio.create_task(gate.send({"slow": _messages(1)}))
+            await asyncio.sleep(_SLOW_S / 4)
+            await gate.send({"slow": _messages(1)})
+            await first
+            return time.perf_counter() - began
+        finally:
+            await gate.close()
+
+    assert asyncio.run(story()) < 1.9 * _SLOW_S

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import zstandard
@@ -17,12 +18,14 @@ import zstandard
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
 from headwater.adapters.kafka import KafkaLog
+from headwater.adapters.topics import KafkaTopics
 from headwater.app import load as load_module
 from headwater.app.build import Build, BuildLimits
 from headwater.app.ingest import Ingest
 from headwater.app.load import MAX_LINE_BYTES, Loader
 from headwater.contracts.streams import STREAMS
-from headwater.errors import FixSettings
+from headwater.contracts.topics import Topic
+from headwater.errors import FixSettings, Retry
 from headwater.ports import FlushLimits
 from tests.integration.loader import NOTE_LINES, URL
 from tests.support.events import browser
@@ -119,3 +122,39 @@ def test_a_file_that_ends_in_the_middle_is_told_and_goes_on_when_it_is_whole(
         _loader(log, warehouse).load(BROWSER, path)
     path.write_bytes(packed)
     assert _loader(log, warehouse).load(BROWSER, path).sent == 5_000
+
+
+def _send(log: KafkaLog, topic: str, *values: bytes) -> object:
+    """Send messages; returns the sink that did it."""
+    with log.sink() as sink:
+        for value in values:
+            sink.send(topic, b"key", value)
+        sink.flush()
+    return sink
+
+
+def _kept(log: KafkaLog, topic: str) -> int:
+    return sum(mark.end - mark.begin for mark in log.watermarks(topic).values())
+
+
+def test_a_producer_serves_the_next_load_unless_it_lost_a_message(broker: Broker) -> None:
+    topic = f"narrow_{uuid4().hex[:8]}"
+    narrow = Topic(name=topic, partitions=1, config={"max.message.bytes": "1000"})
+    KafkaTopics(broker.bootstrap).ensure(narrow)
+    log = KafkaLog(broker.bootstrap)
+    first = _send(log, topic, b"1")
+    assert _send(log, topic, b"2") is first, "a new producer costs a second"
+    with log.sink() as one, log.sink() as other:
+        assert one is not other, "two at once must not wait for each other's messages"
+    with pytest.raises(Retry):
+        _send(log, topic, os.urandom(5_000))
+    assert _send(log, topic, b"3") is not one
+    assert _send(log, topic, b"4", b"5") is not one
+    assert _kept(log, topic) == 5
+
+
+def test_a_producer_goes_on_when_its_topic_was_made_anew(broker: Broker, log: KafkaLog) -> None:
+    first = _send(log, BROWSER.topic, b"1", b"2")
+    fresh_topics(broker.bootstrap)
+    assert _send(log, BROWSER.topic, b"3") is first
+    assert _kept(log, BROWSER.topic) == 1

@@ -54,6 +54,7 @@ class KafkaLog:
         self._overrides = overrides
         self._admin = AdminClient(self._config)
         self._epochs: dict[str, UUID] = {}
+        self._spare_sinks: list[KafkaSink] = []
 
     def epoch(self, topic: str) -> UUID:
         """Kafka's topic id. Raises `FixSettings` when there is no such topic."""
@@ -137,12 +138,19 @@ class KafkaLog:
 
     @contextmanager
     def sink(self) -> Iterator[KafkaSink]:
-        """An idempotent producer that waits for all replicas."""
-        sink = open_sink(self._config)
+        """An idempotent producer that waits for all replicas.
+
+        One that kept everything serves the next caller again: a new one needs a second until it may send.
+        """
+        try:
+            sink = self._spare_sinks.pop()
+        except IndexError:
+            sink = open_sink(self._config)
         try:
             yield sink
         finally:
             sink.flush()
+        self._spare_sinks.append(sink)
 
     @contextmanager
     def _consumer(self, group: str, **more: str | float | bool) -> Iterator[Consumer]:

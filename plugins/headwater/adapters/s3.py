@@ -46,9 +46,13 @@ class S3Objects:
 
     @contextmanager
     def open(self, stored: StoredObject) -> Iterator[BinaryIO]:
-        """The bytes of the object as it was listed; whatever its size, a mebibyte of it is held at a time."""
+        """The bytes of the object as it was listed; whatever its size, a mebibyte of it is held at a time.
+
+        A small one is read by one request: archives are read from their end, and each jump would be another.
+        """
         with io.BufferedReader(_Remote(self._client, self.bucket, stored), _BUFFER_BYTES) as file:
-            yield cast("BinaryIO", file)
+            small = stored.size_bytes <= _BUFFER_BYTES
+            yield io.BytesIO(file.read()) if small else cast("BinaryIO", file)
 
     def put(self, key: str, body: bytes) -> None:
         """Store an object."""
