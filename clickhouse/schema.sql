@@ -163,6 +163,21 @@ GROUP BY
     h.browser_name,
     h.device_type;
 
+CREATE VIEW analytics.build_lags
+(
+    `hour` DateTime('UTC'),
+    `lag_s` Int64,
+    `event_count` UInt64
+)
+AS SELECT
+    event_hour AS hour,
+    dateDiff('second', event_timestamp, created_at) AS lag_s,
+    count() AS event_count
+FROM analytics.fact_events
+GROUP BY
+    event_hour,
+    lag_s;
+
 CREATE TABLE analytics.dim_geo
 (
     `geo_id` UInt64,
@@ -362,12 +377,37 @@ CREATE TABLE analytics.fact_events
     `content_hash` UInt64 COMMENT 'Hash of the browser part, to tell an equal repeat from a conflict',
     `location_object` LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams',
     INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX event_hour_range event_hour TYPE minmax GRANULARITY 1
+    INDEX event_hour_range event_hour TYPE minmax GRANULARITY 1,
+    PROJECTION page_hours
+    (
+        SELECT
+            event_hour,
+            event_type,
+            came_from,
+            page_url_path,
+            count(),
+            countIf(page_url_path = '/confirmation')
+        GROUP BY
+            event_hour,
+            event_type,
+            came_from,
+            page_url_path
+    ),
+    PROJECTION lag_hours
+    (
+        SELECT
+            event_hour,
+            dateDiff('second', event_timestamp, created_at),
+            count()
+        GROUP BY
+            event_hour,
+            dateDiff('second', event_timestamp, created_at)
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toDate(event_timestamp)
 ORDER BY (toStartOfHour(event_timestamp), event_id)
-SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192, deduplicate_merge_projection_mode = 'rebuild';
 
 CREATE TABLE analytics.fact_interactions
 (
@@ -824,12 +864,29 @@ CREATE TABLE analytics.visit_hours
     `furthest_step` SimpleAggregateFunction(max, UInt8) COMMENT 'Step to a purchase: 1 home, 2 product, 3 cart, 4 payment, 5 confirmation; 0 for other pages',
     `located` SimpleAggregateFunction(sum, UInt64) COMMENT 'Events with coordinates',
     `latitude_e7` SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of their degrees north, times 10,000,000',
-    `longitude_e7` SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of their degrees east, times 10,000,000'
+    `longitude_e7` SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of their degrees east, times 10,000,000',
+    PROJECTION source_hours
+    (
+        SELECT
+            hour,
+            utm_source,
+            utm_medium,
+            utm_campaign,
+            sum(event_count),
+            sum(purchase_count),
+            uniq(click_key),
+            uniqIf(user_key, user_key != 0)
+        GROUP BY
+            hour,
+            utm_source,
+            utm_medium,
+            utm_campaign
+    )
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toDate(hour)
 ORDER BY (hour, utm_source, utm_medium, utm_campaign, geo_country, geo_region_name, device_type, browser_name, click_key, user_key)
-SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192, deduplicate_merge_projection_mode = 'rebuild';
 
 CREATE MATERIALIZED VIEW analytics.visit_hours_mv TO analytics.visit_hours
 (
