@@ -129,14 +129,84 @@ CREATE VIEW analytics.browser_device_hourly_buy_leading_pages_agg
     `device_type` LowCardinality(String),
     `cnt` UInt64
 )
-AS SELECT
+AS WITH
+    open_days AS
+    (
+        SELECT day
+        FROM ops.leading_prints
+        WHERE (day, print) NOT IN (
+            SELECT
+                day,
+                print
+            FROM ops.leading_hours
+            WHERE page_url = ''
+        )
+    )
+SELECT
+    l.hour AS hour,
+    l.page_url AS page_url,
+    l.browser_name AS browser_name,
+    l.device_type AS device_type,
+    toUInt64(max(l.cnt)) AS cnt
+FROM ops.leading_hours AS l
+WHERE ((l.day, l.print) IN (
+    SELECT
+        day,
+        print
+    FROM ops.leading_prints
+)) AND (l.page_url != '')
+GROUP BY
+    l.hour,
+    l.page_url,
+    l.browser_name,
+    l.device_type
+UNION ALL
+WITH
+    open_days AS
+    (
+        SELECT day
+        FROM ops.leading_prints
+        WHERE (day, print) NOT IN (
+            SELECT
+                day,
+                print
+            FROM ops.leading_hours
+            WHERE page_url = ''
+        )
+    )
+SELECT
     v.hour AS hour,
     v.page_url AS page_url,
     v.browser_name AS browser_name,
     v.device_type AS device_type,
     count() AS cnt
-FROM ops.product_views AS v
-SEMI LEFT JOIN ops.purchase_weeks AS p ON (p.week = v.week) AND (p.user_key = v.user_key) AND (p.purchased_at >= v.viewed_at) AND (p.purchased_at <= (v.viewed_at + toIntervalDay(7)))
+FROM
+(
+    SELECT
+        hour,
+        page_url,
+        browser_name,
+        device_type,
+        user_key,
+        viewed_at
+    FROM ops.product_views
+    WHERE toDate(hour) IN (
+        SELECT day
+        FROM open_days
+    )
+) AS v
+ASOF INNER JOIN
+(
+    SELECT
+        user_key,
+        purchased_at
+    FROM ops.purchase_weeks
+    WHERE (toDate(purchased_at) IN (
+        SELECT arrayJoin(arrayMap(later -> (day + later), range(8)))
+        FROM open_days
+    )) AND (week = toUInt16(intDiv(toUInt16(toDate(purchased_at)), 7)))
+) AS p ON (p.user_key = v.user_key) AND (p.purchased_at >= v.viewed_at)
+WHERE p.purchased_at <= (v.viewed_at + toIntervalDay(7))
 GROUP BY
     v.hour,
     v.page_url,
@@ -3033,6 +3103,54 @@ PARTITION BY plan
 ORDER BY click_id
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
+CREATE TABLE ops.leading_hours
+(
+    `day` Date,
+    `print` UInt64 COMMENT 'Hash of the views and purchases that were counted, as in ops.leading_prints',
+    `hour` DateTime('UTC') COMMENT 'Of the view',
+    `page_url` LowCardinality(String) COMMENT 'The path',
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `cnt` SimpleAggregateFunction(max, UInt64) COMMENT 'Views; the same in every row of a key'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY day
+ORDER BY (day, print, hour, page_url, browser_name, device_type)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE VIEW ops.leading_prints
+(
+    `day` Date,
+    `print` UInt64
+)
+AS SELECT
+    v.day AS day,
+    cityHash64(v.print, ifNull(p.print, 0)) AS print
+FROM
+(
+    SELECT
+        toDate(hour) AS day,
+        sum(cityHash64(user_key, viewed_at, page_url, browser_name, device_type)) AS print
+    FROM ops.product_views
+    GROUP BY toDate(hour)
+) AS v
+LEFT JOIN
+(
+    SELECT
+        bought - back AS day,
+        sum(d.print) AS print
+    FROM
+    (
+        SELECT
+            toDate(purchased_at) AS bought,
+            sum(cityHash64(week, user_key, purchased_at)) AS print
+        FROM ops.purchase_weeks
+        GROUP BY toDate(purchased_at)
+    ) AS d
+    ARRAY JOIN range(8) AS back
+    GROUP BY day
+) AS p ON p.day = v.day;
+
 CREATE TABLE ops.load_progress
 (
     `key` String COMMENT 'Path of the file',
@@ -3550,7 +3668,14 @@ CREATE TABLE ops.product_views
     `viewed_at` DateTime64(6, 'UTC'),
     `page_url` LowCardinality(String) COMMENT 'The path',
     `browser_name` LowCardinality(String),
-    `device_type` LowCardinality(String)
+    `device_type` LowCardinality(String),
+    PROJECTION day_print
+    (
+        SELECT
+            toDate(hour),
+            sum(cityHash64(user_key, viewed_at, page_url, browser_name, device_type))
+        GROUP BY toDate(hour)
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toDate(hour)
@@ -3582,7 +3707,14 @@ CREATE TABLE ops.purchase_weeks
 (
     `week` UInt16 COMMENT 'Whole weeks since 1970-01-01, of the views',
     `user_key` UInt128 COMMENT 'Hash of user_custom_id',
-    `purchased_at` DateTime64(6, 'UTC')
+    `purchased_at` DateTime64(6, 'UTC'),
+    PROJECTION day_print
+    (
+        SELECT
+            toDate(purchased_at),
+            sum(cityHash64(week, user_key, purchased_at))
+        GROUP BY toDate(purchased_at)
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toDate(purchased_at)

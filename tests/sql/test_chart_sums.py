@@ -64,7 +64,9 @@ def test_charts_over_many_days_are_answered_from_sums(no_facts: ClickHouse, fact
 
 
 def test_sums_follow_late_events_and_merges(no_facts: ClickHouse, facts: Facts) -> None:
-    facts.insert([fact("late", "2026-05-01 09:30:00", "/confirmation"), incomplete("bare", "2026-05-02 10:00:00")], "late")
+    facts.insert(
+        [fact("late", "2026-05-01 09:30:00", "/confirmation"), incomplete("bare", "2026-05-02 10:00:00")], "late"
+    )
     _assert_sums_are_the_rows(no_facts)
     for table in ("fact_events", "visit_hours"):
         no_facts.statements([f"OPTIMIZE TABLE analytics.{table} FINAL"])
