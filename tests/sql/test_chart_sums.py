@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,8 @@ pytestmark = pytest.mark.stack
 
 _ASSETS = read_assets(Path(__file__).resolve().parents[2] / "superset" / "assets")
 _DATASETS = {dataset["uuid"]: dataset for _, dataset in of_kind(_ASSETS, "datasets")}
-_SINCE, _UNTIL = datetime(2026, 5, 1), datetime(2026, 5, 3)
+_DAY = date(2026, 5, 1)
+_SINCE, _UNTIL = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 3, tzinfo=UTC)
 QUERIES = {
     name: query_of(chart, _DATASETS[chart["dataset_uuid"]], _SINCE, _UNTIL)
     for name, chart in ((Path(file).stem, chart) for file, chart in of_kind(_ASSETS, "charts"))
@@ -85,15 +86,14 @@ def test_sums_follow_a_day_that_is_swapped_or_emptied(no_facts: ClickHouse, fact
         no_facts.statements(
             [
                 create_shadow(shadow, f"analytics.{table}"),
-                f"INSERT INTO ops.{shadow} SELECT * FROM analytics.{table} "
-                f"WHERE toDate({day}) = '2026-05-01' AND utm_source != ''",
-                swap_days(shadow, f"analytics.{table}", [_SINCE.date()]),
+                f"INSERT INTO ops.{shadow} SELECT * FROM analytics.{table} WHERE toDate({day}) = '{_DAY}' AND utm_source != ''",
+                swap_days(shadow, f"analytics.{table}", [_DAY]),
                 f"DROP TABLE ops.{shadow} SYNC",
             ]
         )
     _assert_sums_are_the_rows(no_facts)
     for table in ("fact_events", "visit_hours"):
-        no_facts.statements([empty_days(f"analytics.{table}", [_SINCE.date()], 1)])
+        no_facts.statements([empty_days(f"analytics.{table}", [_DAY], 1)])
     _assert_sums_are_the_rows(no_facts)
 
 
@@ -108,6 +108,6 @@ def test_sums_count_once_what_a_torn_swap_left_twice(no_facts: ClickHouse, facts
     )
     _assert_sums_are_the_rows(no_facts)
     before = rows_of(no_facts, QUERIES["top_pages"])
-    no_facts.run("correct/deduplicate", day=_SINCE.date())
+    no_facts.run("correct/deduplicate", day=_DAY)
     _assert_sums_are_the_rows(no_facts)
     assert rows_of(no_facts, QUERIES["top_pages"]) != before
