@@ -129,14 +129,84 @@ CREATE VIEW analytics.browser_device_hourly_buy_leading_pages_agg
     `device_type` LowCardinality(String),
     `cnt` UInt64
 )
-AS SELECT
+AS WITH
+    open_days AS
+    (
+        SELECT day
+        FROM ops.leading_prints
+        WHERE (day, print) NOT IN (
+            SELECT
+                day,
+                print
+            FROM ops.leading_hours
+            WHERE page_url = ''
+        )
+    )
+SELECT
+    l.hour AS hour,
+    l.page_url AS page_url,
+    l.browser_name AS browser_name,
+    l.device_type AS device_type,
+    toUInt64(max(l.cnt)) AS cnt
+FROM ops.leading_hours AS l
+WHERE ((l.day, l.print) IN (
+    SELECT
+        day,
+        print
+    FROM ops.leading_prints
+)) AND (l.page_url != '')
+GROUP BY
+    l.hour,
+    l.page_url,
+    l.browser_name,
+    l.device_type
+UNION ALL
+WITH
+    open_days AS
+    (
+        SELECT day
+        FROM ops.leading_prints
+        WHERE (day, print) NOT IN (
+            SELECT
+                day,
+                print
+            FROM ops.leading_hours
+            WHERE page_url = ''
+        )
+    )
+SELECT
     v.hour AS hour,
     v.page_url AS page_url,
     v.browser_name AS browser_name,
     v.device_type AS device_type,
     count() AS cnt
-FROM ops.product_views AS v
-SEMI LEFT JOIN ops.purchase_weeks AS p ON (p.week = v.week) AND (p.user_key = v.user_key) AND (p.purchased_at >= v.viewed_at) AND (p.purchased_at <= (v.viewed_at + toIntervalDay(7)))
+FROM
+(
+    SELECT
+        hour,
+        page_url,
+        browser_name,
+        device_type,
+        user_key,
+        viewed_at
+    FROM ops.product_views
+    WHERE toDate(hour) IN (
+        SELECT day
+        FROM open_days
+    )
+) AS v
+ASOF INNER JOIN
+(
+    SELECT
+        user_key,
+        purchased_at
+    FROM ops.purchase_weeks
+    WHERE (toDate(purchased_at) IN (
+        SELECT arrayJoin(arrayMap(later -> (day + later), range(8)))
+        FROM open_days
+    )) AND (week = toUInt16(intDiv(toUInt16(toDate(purchased_at)), 7)))
+) AS p ON (p.user_key = v.user_key) AND (p.purchased_at >= v.viewed_at)
+WHERE p.purchased_at <= (v.viewed_at + toIntervalDay(7))
 GROUP BY
     v.hour,
     v.page_url,
@@ -162,6 +232,21 @@ GROUP BY
     h.hour,
     h.browser_name,
     h.device_type;
+
+CREATE VIEW analytics.build_lags
+(
+    `hour` DateTime('UTC'),
+    `lag_s` Int64,
+    `event_count` UInt64
+)
+AS SELECT
+    event_hour AS hour,
+    dateDiff('second', event_timestamp, created_at) AS lag_s,
+    count() AS event_count
+FROM analytics.fact_events
+GROUP BY
+    event_hour,
+    lag_s;
 
 CREATE TABLE analytics.dim_geo
 (
@@ -362,12 +447,37 @@ CREATE TABLE analytics.fact_events
     `content_hash` UInt64 COMMENT 'Hash of the browser part, to tell an equal repeat from a conflict',
     `location_object` LowCardinality(String) COMMENT 'File or object that the location came from; empty for streams',
     INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX event_hour_range event_hour TYPE minmax GRANULARITY 1
+    INDEX event_hour_range event_hour TYPE minmax GRANULARITY 1,
+    PROJECTION page_hours
+    (
+        SELECT
+            event_hour,
+            event_type,
+            came_from,
+            page_url_path,
+            count(),
+            countIf(page_url_path = '/confirmation')
+        GROUP BY
+            event_hour,
+            event_type,
+            came_from,
+            page_url_path
+    ),
+    PROJECTION lag_hours
+    (
+        SELECT
+            event_hour,
+            dateDiff('second', event_timestamp, created_at),
+            count()
+        GROUP BY
+            event_hour,
+            dateDiff('second', event_timestamp, created_at)
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toDate(event_timestamp)
 ORDER BY (toStartOfHour(event_timestamp), event_id)
-SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192, deduplicate_merge_projection_mode = 'rebuild';
 
 CREATE TABLE analytics.fact_interactions
 (
@@ -824,12 +934,29 @@ CREATE TABLE analytics.visit_hours
     `furthest_step` SimpleAggregateFunction(max, UInt8) COMMENT 'Step to a purchase: 1 home, 2 product, 3 cart, 4 payment, 5 confirmation; 0 for other pages',
     `located` SimpleAggregateFunction(sum, UInt64) COMMENT 'Events with coordinates',
     `latitude_e7` SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of their degrees north, times 10,000,000',
-    `longitude_e7` SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of their degrees east, times 10,000,000'
+    `longitude_e7` SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of their degrees east, times 10,000,000',
+    PROJECTION source_hours
+    (
+        SELECT
+            hour,
+            utm_source,
+            utm_medium,
+            utm_campaign,
+            sum(event_count),
+            sum(purchase_count),
+            uniq(click_key),
+            uniqIf(user_key, user_key != 0)
+        GROUP BY
+            hour,
+            utm_source,
+            utm_medium,
+            utm_campaign
+    )
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toDate(hour)
 ORDER BY (hour, utm_source, utm_medium, utm_campaign, geo_country, geo_region_name, device_type, browser_name, click_key, user_key)
-SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192, deduplicate_merge_projection_mode = 'rebuild';
 
 CREATE MATERIALIZED VIEW analytics.visit_hours_mv TO analytics.visit_hours
 (
@@ -3002,6 +3129,54 @@ PARTITION BY plan
 ORDER BY (part, click_id)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
+CREATE TABLE ops.leading_hours
+(
+    `day` Date,
+    `print` UInt64 COMMENT 'Hash of the views and purchases that were counted, as in ops.leading_prints',
+    `hour` DateTime('UTC') COMMENT 'Of the view',
+    `page_url` LowCardinality(String) COMMENT 'The path',
+    `browser_name` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `cnt` SimpleAggregateFunction(max, UInt64) COMMENT 'Views; the same in every row of a key'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY day
+ORDER BY (day, print, hour, page_url, browser_name, device_type)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE VIEW ops.leading_prints
+(
+    `day` Date,
+    `print` UInt64
+)
+AS SELECT
+    v.day AS day,
+    cityHash64(v.print, ifNull(p.print, 0)) AS print
+FROM
+(
+    SELECT
+        toDate(hour) AS day,
+        sum(cityHash64(user_key, viewed_at, page_url, browser_name, device_type)) AS print
+    FROM ops.product_views
+    GROUP BY toDate(hour)
+) AS v
+LEFT JOIN
+(
+    SELECT
+        bought - back AS day,
+        sum(d.print) AS print
+    FROM
+    (
+        SELECT
+            toDate(purchased_at) AS bought,
+            sum(cityHash64(week, user_key, purchased_at)) AS print
+        FROM ops.purchase_weeks
+        GROUP BY toDate(purchased_at)
+    ) AS d
+    ARRAY JOIN range(8) AS back
+    GROUP BY day
+) AS p ON p.day = v.day;
+
 CREATE TABLE ops.load_progress
 (
     `key` String COMMENT 'Path of the file',
@@ -3519,7 +3694,14 @@ CREATE TABLE ops.product_views
     `viewed_at` DateTime64(6, 'UTC'),
     `page_url` LowCardinality(String) COMMENT 'The path',
     `browser_name` LowCardinality(String),
-    `device_type` LowCardinality(String)
+    `device_type` LowCardinality(String),
+    PROJECTION day_print
+    (
+        SELECT
+            toDate(hour),
+            sum(cityHash64(user_key, viewed_at, page_url, browser_name, device_type))
+        GROUP BY toDate(hour)
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toDate(hour)
@@ -3551,7 +3733,14 @@ CREATE TABLE ops.purchase_weeks
 (
     `week` UInt16 COMMENT 'Whole weeks since 1970-01-01, of the views',
     `user_key` UInt128 COMMENT 'Hash of user_custom_id',
-    `purchased_at` DateTime64(6, 'UTC')
+    `purchased_at` DateTime64(6, 'UTC'),
+    PROJECTION day_print
+    (
+        SELECT
+            toDate(purchased_at),
+            sum(cityHash64(week, user_key, purchased_at))
+        GROUP BY toDate(purchased_at)
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toDate(purchased_at)

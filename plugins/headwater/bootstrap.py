@@ -51,7 +51,7 @@ from headwater.app.taking_out import TakenOut, taken_out
 from headwater.app.topics import apply_topics
 from headwater.app.trace import Trace
 from headwater.app.truncate import Part, demand_staged, preview_truncation, propose_truncation
-from headwater.app.upkeep import Cleared, clear_staging, optimize_tables
+from headwater.app.upkeep import Cleared, clear_staging, count_leading_days, optimize_tables
 from headwater.app.verify import Invariant, verify
 from headwater.app.watching import StreamWatch
 from headwater.app.windows import ClickAccounts, Windows, click_accounts
@@ -312,6 +312,10 @@ class Platform:
     def optimize(self) -> int:
         """Merge crowded days for a bounded time."""
         return optimize_tables(self.database, self.clock)
+
+    def count_leading_days(self) -> int:
+        """Count the views that led to purchases on days that are over."""
+        return count_leading_days(self.database, self.clock)
 
     def clear_staging(self, dry_run: bool = False) -> Cleared:
         """Drop staged days that are built and old."""

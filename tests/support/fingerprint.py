@@ -73,6 +73,23 @@ def of_facts(database: ClickHouse) -> dict[str, tuple[Any, ...]]:
         "SELECT toString(day) AS day, sum(event_count) AS events, uniq(click_id) AS clicks "
         "FROM analytics.visit_days GROUP BY day ORDER BY day"
     )
+    by_page = database.query(
+        "SELECT toString(toDate(event_hour)) AS day, count() AS events, countIf(page_url_path = '/confirmation') AS purchases "
+        "FROM analytics.fact_events GROUP BY day ORDER BY day"
+    )
+    purchases = database.query(
+        "SELECT toString(toDate(event_timestamp)) AS day, count() AS events, countIf(page_url_path = '/confirmation') AS purchases "
+        "FROM analytics.fact_events GROUP BY day ORDER BY day"
+    )
+    lags = database.query(
+        "SELECT toString(toDate(hour)) AS day, sum(event_count) AS events, sum(lag_s * event_count) AS seconds "
+        "FROM analytics.build_lags GROUP BY day ORDER BY day"
+    )
+    waited = database.query(
+        "SELECT toString(toDate(event_timestamp)) AS day, count() AS events, "
+        "sum(dateDiff('second', event_timestamp, created_at)) AS seconds "
+        "FROM analytics.fact_events GROUP BY day ORDER BY day"
+    )
     return {
         name: tuple(tuple(row.values()) for row in rows)
         for name, rows in (
@@ -81,6 +98,10 @@ def of_facts(database: ClickHouse) -> dict[str, tuple[Any, ...]]:
             ("traffic", traffic),
             ("visits", visits),
             ("days", days),
+            ("by_page", by_page),
+            ("purchases", purchases),
+            ("lags", lags),
+            ("waited", waited),
         )
     }
 
@@ -91,4 +112,6 @@ def assert_aggregates_follow(database: ClickHouse) -> None:
     assert found["hourly"] == found["facts"]
     assert found["traffic"] == found["facts"]
     assert found["visits"] == found["facts"]
+    assert found["by_page"] == found["purchases"]
+    assert found["lags"] == found["waited"]
     assert found["days"] == tuple((day, events, clicks) for day, events, _, clicks in found["facts"])

@@ -138,6 +138,7 @@ RELATIONS = (
     ("fact_events", "purchases", "hour"),
     ("fact_events", "purchase_weeks", "purchased_at"),
     ("fact_events", "product_views", "hour"),
+    ("product_views", "leading_hours", "hour"),
     ("fact_events", "visit_slots", "click_id"),
     ("fact_events", "visit_hours", "hour"),
     ("fact_events", "visit_days", "click_id"),

@@ -218,9 +218,10 @@ def update_dim_geo() -> int:
 
 @step
 def optimize_tables() -> int:
-    """Merge crowded days for a bounded time."""
-    merged = _platform().optimize()
-    _table("merged partitions", rows=[(merged,)])
+    """Merge crowded days for a bounded time, and count the views before purchases on days that are over."""
+    platform = _platform()
+    merged = platform.optimize()
+    _table("merged partitions", "days counted", rows=[(merged, platform.count_leading_days())])
     return merged
 
 

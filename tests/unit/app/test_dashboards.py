@@ -179,7 +179,7 @@ def test_the_schema_s_text_gives_columns_of_tables_and_views() -> None:
 
 def test_push_then_pull_changes_nothing_and_drops_what_an_export_adds(folder: Path) -> None:
     server = MemorySuperset()
-    assert push(folder, server).counts == {"databases": 1, "datasets": 19, "charts": 42, "dashboards": 7}
+    assert push(folder, server).counts == {"databases": 1, "datasets": 20, "charts": 42, "dashboards": 7}
     assert pull(folder, server).changed == ()
     before = copy.deepcopy(server.kept)
     assert push(folder, server).kept == ()
