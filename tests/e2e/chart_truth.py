@@ -248,7 +248,7 @@ TRUTHS: Mapping[str, list[Truth]] = {
     "build_lag": [
         Truth(
             _facts(
-                f"{HOUR} AS time, quantileExactInclusive(0.5)(toUnixTimestamp(created_at) - toUnixTimestamp(event_timestamp))"
+                f"{HOUR} AS time, quantileExactLow(0.5)(toUnixTimestamp(created_at) - toUnixTimestamp(event_timestamp))"
                 " AS build_lag_s",
                 "time",
             ),
