@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.check import CheckFailed, CheckResult, demand, read_checks, run_checks
 from headwater.core.checks import Check, Severity
 from tests.support.events import an_id, browser, device, geo, interaction, location
@@ -25,6 +26,12 @@ def _run(stage: Stage, run_id: str = "test") -> list[CheckResult]:
 
 def _found(stage: Stage) -> set[str]:
     return {result.check.name for result in _run(stage) if not result.passed}
+
+
+@pytest.fixture
+def stage(warehouse: ClickHouse) -> Stage:
+    """Topics with several partitions: a claim that is planted leaves a gap in its own only."""
+    return Stage(warehouse, partitions=3)
 
 
 def _fill(stage: Stage) -> None:
