@@ -31,6 +31,12 @@ pytestmark = pytest.mark.stack
 ALL = Selection()
 
 
+@pytest.fixture
+def stage(warehouse: ClickHouse) -> Stage:
+    """Topics with several partitions: what is sent again spreads over them."""
+    return Stage(warehouse, partitions=3)
+
+
 def _replay(stage: Stage) -> Replay:
     return Replay(stage.log, ClickHouseReplays(stage.db), stage.clock, lambda stream: _drain(stage, stream))
 

@@ -22,24 +22,20 @@ WITH
         UNION ALL
         SELECT click_id FROM ops.waiting WHERE plan = {plan:UInt64} - 1 AND kind = 'event'
     )
-SELECT {plan:UInt64}, rowNumberInAllBlocks(), *
+SELECT {plan:UInt64}, row_number() OVER (ORDER BY of_end, of_part, of_click) - 1 AS of_place, *
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            false AS of_end, click_id AS of_click, part AS of_part, os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id,
-            geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address
-        FROM ops.visits
-        PREWHERE click_hash IN (SELECT toUInt32(cityHash64(click_id)) FROM clicks) -- read for all visits, being small
-        WHERE plan < {plan:UInt64}
-        UNION ALL
-        SELECT
-            true, toUUID('00000000-0000-0000-0000-000000000000'), 'geo', '', '', '', '', NULL, '', NULL,
-            NULL, NULL, '', '', '', ''
-    )
-    WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64}) -- a builder that was overtaken must not write again
-    ORDER BY of_end, of_part, of_click -- one sorted stream: the token of an insert counts the chunks that it is read in
+    SELECT
+        false AS of_end, click_id AS of_click, part AS of_part, os, os_name, os_timezone, device_type, device_is_mobile, user_custom_id, user_domain_id,
+        geo_latitude, geo_longitude, geo_country, geo_timezone, geo_region_name, ip_address
+    FROM ops.visits
+    PREWHERE click_hash IN (SELECT toUInt32(cityHash64(click_id)) FROM clicks) -- read for all visits, being small
+    WHERE plan < {plan:UInt64}
+    UNION ALL
+    SELECT
+        true, toUUID('00000000-0000-0000-0000-000000000000'), 'geo', '', '', '', '', NULL, '', NULL,
+        NULL, NULL, '', '', '', ''
 )
-SETTINGS max_threads = 1
+WHERE {plan:UInt64} NOT IN (SELECT plan FROM ops.plans_done WHERE plan = {plan:UInt64}) -- a builder that was overtaken must not write again
+ORDER BY of_place -- one sorted stream: the token of an insert counts the chunks that it is read in
+SETTINGS max_threads = 1, optimize_read_in_order = 0
