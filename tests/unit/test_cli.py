@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.main import get_group
 
+from headwater.entrypoints import commands as command_modules
 from headwater.entrypoints.cli import COMMANDS, application
 
 
@@ -32,3 +34,10 @@ def test_a_command_waits_for_no_library_that_it_does_not_use(command: str, heavy
     look = f"import sys; from headwater.entrypoints.cli import application; application([{command!r}]); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert sorted(set(heavy) & set(done.stdout.split())) == []
+
+
+def test_every_module_of_commands_is_listed() -> None:
+    """One that is not would never be found."""
+    folder = Path(command_modules.__path__[0])
+    modules = [path for path in folder.glob("*.py") if "def register(" in path.read_text()]
+    assert {path.stem for path in modules} == set(COMMANDS)
