@@ -61,7 +61,7 @@ def test_builders_that_die_or_sleep_anywhere_leave_no_trace(story: Story) -> Non
         if statement % 5 == 0:
             story.builder_sleeps_at(statement)
             story.two_at_once()
-    assert story.kills - before >= most
+    assert story.kills - before >= max(most, 60)
     _assert_equal(story, most)
 
 

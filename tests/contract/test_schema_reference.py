@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from headwater.assets import asset
 from headwater.core.column_meanings import RELATIONS
+from headwater.core.day_tables import DAY_TABLES
 from headwater.core.reference import migrations_text
 from headwater.core.schema_reference import read_tables
 
@@ -34,3 +37,27 @@ def test_the_diagram_names_tables_and_columns_that_are_there() -> None:
     columns = {table.name: {column.name for column in table.columns} for table in TABLES}
     for left, right, by in RELATIONS:
         assert by in columns[left] | columns[right], f"{left} and {right} have no {by}"
+
+
+def test_the_docs_say_of_every_table_what_it_costs_to_keep_it_up_to_date() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    rows = [
+        line.split(" | ")[0]
+        for page, heading in (("exactly-once.md", "## What it costs"), ("marts.md", "## What keeps them up to date"))
+        for line in (docs / page).read_text().partition(heading)[2].partition("\n## ")[0].splitlines()
+        if line.startswith("| `")
+    ]
+    others = (
+        "fact_events",
+        "fact_interactions",
+        "dim_users",
+        "dim_geo",
+        "ops.visits",
+        "ops.waiting",
+        "ops.leading_hours",
+    )
+    named = [table.table.removeprefix("analytics.") for table in DAY_TABLES]
+    silent = [
+        name for name in (*named, *others) if not any(f"`{name}`" in r or f"`analytics.{name}`" in r for r in rows)
+    ]
+    assert silent == []

@@ -128,6 +128,10 @@ def test_a_dag_has_the_schedule_tasks_and_order_of_the_design(dag_id: str) -> No
     assert {name: task["upstream"] for name, task in dag["tasks"].items()} == tasks
 
 
+def test_the_report_is_made_also_when_a_check_has_failed() -> None:
+    assert "all_done" in _dags()["data_quality_checks"]["tasks"]["generate_quality_report"]["trigger_rule"].lower()
+
+
 def test_every_file_holds_one_dag_of_its_own_name() -> None:
     assert {path.stem for path in FILES} == {dag["file"] for dag in _dags().values()} == set(_dags())
 

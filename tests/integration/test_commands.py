@@ -13,15 +13,18 @@ from typing import Any
 import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
+from headwater.app.check import read_checks
 from headwater.app.generate import write_files
 from headwater.assets import asset
 from headwater.contracts.topics import load_topics
+from headwater.core.checks import CheckKind
 from headwater.core.generator.blocks import DEFAULT_START, Spec
 from tests.support.compare import assert_warehouse_equals
 from tests.support.front import Front
 from tests.support.kafka import Broker
 from tests.support.oracle import read_folder, read_folders
 from tests.support.shell import Shell
+from tests.support.tasks import Tasks
 from tests.support.topics import fresh_topics
 
 pytestmark = pytest.mark.stack
@@ -115,3 +118,11 @@ def test_a_check_that_fails_ends_with_its_help_and_exit_code_1(front: Front, bro
     said = shell.run("check", "--kind", "duplicates", code=1)
     assert "facts_stand_once" in said
     assert "Numbers of that day are too high" in said
+    assert "FAIL" in shell.run("verify", code=1)
+    tasks = Tasks(shell, tmp_path / "airflow")
+    layer, duplicates, nulls = tasks.run(
+        ("verify_dwh_layer", {}), ("run_check", {}, "duplicates"), ("run_check", {}, "nulls")
+    )
+    assert "failed: CheckFailed" in layer
+    assert "facts_stand_once" in duplicates
+    assert nulls == len(read_checks(asset("clickhouse/sql/quality"), [CheckKind.NULLS]))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.build import Build, BuildLimits
+from headwater.contracts.streams import FACT_STREAMS, STREAMS
+from tests.sql.test_corrections import assert_sound
+from tests.support.emptied import empty_warehouse
 from tests.support.events import an_id, browser, device, geo, location
+from tests.support.fingerprint import fingerprint
 from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
@@ -157,6 +162,41 @@ def test_a_backlog_is_built_in_several_plans(stage: Stage) -> None:
     stage.send("geo", geo())
     built = stage.build(rows_per_topic=15)
     assert [plan.facts for plan in built.plans] == [10, 10, 10, 10]
+
+
+@pytest.mark.long
+def test_whatever_the_order_partitions_builds_and_repeats_the_content_is_the_same(
+    warehouse: ClickHouse, front: Any
+) -> None:
+    seed = 20261129
+    print(f"seed {seed}")
+    chance = Random(seed)
+    clicks = [f"c{n}" for n in range(6)]
+    events = [(f"e{n}", chance.choice(clicks), f"2026-05-0{chance.randrange(1, 4)} 23:59:{n:02}") for n in range(24)]
+    messages = [("browser", browser(name, click=click, at=at)) for name, click, at in events]
+    messages += [("location", location(name, chance.choice(["/home", "/confirmation"]))) for name, _, _ in events]
+    messages += [("device", device(click, user=f"u{click}")) for click in clicks]
+    messages += [("geo", geo(click)) for click in clicks]
+
+    def content(lots: Sequence[Sequence[tuple[str, bytes]]], graces: Sequence[int]) -> dict[str, tuple[int, int]]:
+        empty_warehouse(front.owner_url)
+        stage = Stage(warehouse, partitions=3)
+        for lot, grace_s in zip(lots, graces, strict=True):
+            for stream, message in lot:
+                stage.log.send(STREAMS[stream].topic, bytes([chance.randrange(3)]), message)
+            for stream in FACT_STREAMS:
+                stage.send(stream)
+            stage.build(grace_s)
+            stage.clock.moment += timedelta(minutes=chance.choice([1, 20]))
+        stage.clock.moment += timedelta(hours=2)
+        stage.build()
+        assert stage.count("analytics.fact_events", "is_complete") == len(events)
+        assert_sound(stage)
+        return fingerprint(stage.db)
+
+    delivered = messages + chance.choices(messages, k=40)
+    chance.shuffle(delivered)
+    assert content([delivered[n::5] for n in range(5)], [900, 0, 900, 0, 900]) == content([messages], [900])
 
 
 class _Killed(Exception):

@@ -195,7 +195,7 @@ def test_a_retirement_that_wakes_late_removes_nothing_else(stage: Stage, front: 
         stage.send("browser", browser("e2", at=SECOND))
         built_incomplete(stage)
 
-    for statement in range(2, 7):
+    for statement in range(2, 8):
         retire(stage, paused(front.writer_url, statement, others))
         assert stage.count("analytics.fact_events") == 1, f"woken at {statement}"
         assert_balanced(stage)

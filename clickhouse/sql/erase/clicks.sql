@@ -14,6 +14,8 @@ FROM
         SELECT click_id, user_domain_id, user_custom_id FROM analytics.events_device_raw
         UNION ALL
         SELECT click_id, user_domain_id, user_custom_id FROM analytics.fact_events
+        UNION ALL
+        SELECT click_id, user_domain_id, '' FROM ops.visit_slots -- of days that are retired nothing else has both
     )
     WHERE user_domain_id IN (SELECT id FROM users) OR (user_custom_id != '' AND lower(user_custom_id) IN (SELECT name FROM names))
     UNION ALL

@@ -1,4 +1,7 @@
-"""Retire days whose facts have been kept long enough: the facts go, what was counted of them stays."""
+"""Retire days whose facts have been kept long enough: the facts go, what was counted of them stays.
+
+The device and geo parts of visits go with the last of their facts.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,16 @@ class RetireSteps:
         self._books = books
 
     def carry_out(self, plan: Plan) -> PlanDone | None:
-        """Book the days with the facts they hold, then empty them; None when another worker has finished the plan."""
+        """Book the days with the facts they hold, empty them, and remove the parts of visits that nothing uses.
+
+        None when another worker has finished the plan.
+        """
         days = list(plan.days)
         self._books.until_none_missing(plan, ["correct/close_days"], lambda: self._not_booked(plan), days=days)
         for table in (FACTS, INCOMPLETE):
             if held := self._held(table, days):
                 self._db.statements([empty_days(table, held, plan.plan)])
+        self._db.run("correct/delete_visits", plan=plan.plan, kept_days=FACTS_KEPT.days)
         carry_waiting(self._db, self._books, plan)
         if self._books.is_done(plan):
             return None

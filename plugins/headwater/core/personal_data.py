@@ -14,7 +14,7 @@ from headwater.core.day_tables import DAY_TABLES, FACTS
 # Columns that tell who somebody is, or that lead to such columns by a join.
 PERSONAL_COLUMNS = re.compile(
     r"user_.*|email|ip_address|.*click_id.*|event_ids?|ids|raw|payload|browser_user_agent|geo_latitude|geo_longitude"
-    r"|names|value|users"
+    r"|names|value|users|sample"
 )
 
 
@@ -27,6 +27,7 @@ class Rule(StrEnum):
     DERIVED = "written anew from what is left"
     KEPT = "kept: nothing in it leads to the person any more"
     RETENTION = "ends by itself"
+    OUTSIDE = "not touched: remove it there yourself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ PLACES = (
     Place("ops.quarantine", Rule.DELETE, f"{_BY_CLICK} OR event_id IN {{event}}"),
     Place("ops.waiting", Rule.DELETE, f"(kind = 'event' AND {_BY_CLICK}) OR event_id IN {{event}}"),
     Place("ops.visits", Rule.DELETE, f"{_BY_CLICK} OR (part = 'device' AND {_BY_USER})"),
+    Place("ops.quality_results", Rule.DELETE, _BY_TEXT.format(text="sample", needles="{needles}")),
     Place("analytics.fact_interactions", Rule.DELETE, f"{_BY_CLICK} OR event_id IN {{event}}"),
     Place("analytics.dim_users", Rule.DELETE, _BY_USER),
     Place(FACTS, Rule.REBUILD),
@@ -75,6 +77,9 @@ PLACES = (
     Place("ops.erasure_requests", Rule.SHEET, note="Dropped before the erasure is done."),
     Place("ops.plans", Rule.KEPT, note="Ids of events that once stood twice; nothing else has them any more."),
     Place("ops.decisions", Rule.KEPT, note="Choices of the installation."),
+    Place("ops.loaded_objects", Rule.KEPT, note="Names and sums of objects, nothing of what is in them."),
+    Place("loaded objects and files", Rule.OUTSIDE, note="Loaded again, their events are kept out."),
+    Place("logs of tasks", Rule.RETENTION, note="Samples of what a check found may name ids."),
     Place("Kafka's topics", Rule.RETENTION, note="Messages leave after the retention; read again, they are kept out."),
     Place("backups", Rule.RETENTION, note="Keep them no longer than you may; after a restore, erase again."),
 )  # fmt: skip

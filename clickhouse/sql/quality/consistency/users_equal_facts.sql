@@ -1,7 +1,7 @@
--- One row when dim_users counts another number of events than the facts with a user.
+-- One row when dim_users counts another number of events than ops.user_days, which it is made of.
 -- severity: fail
 -- table: analytics.dim_users
--- help: Run `headwater run build_dwh_layer`; if the row stays, ops.user_days and the facts differ: rebuild the days.
+-- help: Run `headwater run build_dwh_layer`: update_dim_users writes the table anew.
 SELECT
     (SELECT sum(total_events) FROM analytics.dim_users) AS counted,
     (SELECT sum(total_events) FROM ops.user_days)       AS states
