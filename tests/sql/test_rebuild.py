@@ -14,6 +14,7 @@ from headwater.app.rebuild import Rebuild
 from headwater.errors import FixSettings
 from tests.sql.test_closing import assert_balanced, retire
 from tests.sql.test_corrections import SYNC, assert_sound, built_incomplete
+from tests.support.dying import Stepping
 from tests.support.events import an_id, browser, device, geo, location
 from tests.support.fingerprint import fingerprint
 from tests.support.front import Front
@@ -88,6 +89,25 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(stage: Stage) -> 
     assert fingerprint(stage.db) == before
     assert stage.count("ops.plans", "kind != 'build'") == 0
     assert_no_shadows(stage)
+
+
+def test_a_dry_run_and_a_build_beside_it_leave_each_other_alone(stage: Stage, front: Front) -> None:
+    _fill(stage)
+    DAMAGES["lost facts"](stage)
+    builds = 0
+
+    def build(number: int, _sql: str) -> None:
+        nonlocal builds
+        if number in (3, 20):
+            builds += 1
+            stage.send("browser", browser(f"more{builds}", click="c1", at="2026-05-05 10:00:00"))
+            built_incomplete(stage)
+
+    preview = Rebuild(Stepping(front.writer_url, build), stage.clock).preview(FIRST, LAST)
+    assert builds == 2
+    assert (preview.added, preview.corrected, preview.faults) == (1, 0, [])
+    assert_no_shadows(stage)
+    assert stage.count("analytics.fact_events", "toDate(event_timestamp) = '2026-05-05'") == 2
 
 
 def assert_no_shadows(stage: Stage) -> None:

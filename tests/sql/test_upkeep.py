@@ -86,6 +86,8 @@ def test_what_is_not_built_or_waits_stays_in_staging(stage: Stage) -> None:
     stage.send("device", device("unknown"))
     stage.send("geo", geo("unknown"))
     stage.send("location", location("waits"))
+    stage.clock.moment += timedelta(days=20)
+    assert clear_staging(stage.db, stage.clock).rows == 0, "nothing waits, and no plan has taken these"
     stage.build()
     assert stage.count("analytics.fact_events", "is_complete") == 3, "its location was kept beside staging"
     assert_sound(stage)

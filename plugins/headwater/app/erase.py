@@ -116,7 +116,10 @@ class EraseSteps:
                 self._db.statements([delete_rows(place.name, condition_of(place, SHEET, plan.plan), plan.plan)])
 
     def _forget(self, plan: Plan, request: UUID) -> None:
-        """Drop the older work sheets, the keys and the request."""
+        """Drop the older work sheets, those of dry runs, the keys and the request."""
+        for shadow in self._db.rows("correct/shadows"):
+            if shadow["plan"] == 0 and shadow["name"].endswith((REQUESTS, SHEET)):
+                self._db.run("correct/drop_shadow", shadow=shadow["name"])
         for sheet in self._db.rows("build/old_sheets", plan=plan.plan + 1):
             self._db.run("build/drop_sheet", **sheet)
         self._db.run("erase/drop_keys", plan=plan.plan)

@@ -106,7 +106,7 @@ class Rebuild:
 
     @contextmanager
     def _sheet(self) -> Iterator[str]:
-        """A work sheet of this preview, named like a shadow of no plan, so that the next plan would sweep it."""
+        """A work sheet of this preview, named like a shadow of no plan, so that it is swept when it is left behind."""
         name = shadow_name(0, uuid4().hex[:12], "ops.corrections")
         self._db.statements([create_shadow(name, "ops.corrections")])
         try:

@@ -126,10 +126,13 @@ def every_table() -> list[str]:
 def sweep(database: Database, before: int) -> None:
     """Remove every shadow of the plans below `before`, and wait until no swap of one is under way.
 
-    After this no worker of those plans that are done can change anything: what it makes anew stays empty, for its
-    statements look whether the plan is done. Raises `Retry` when a swap does not end.
+    Dry runs (plan 0) go on beside plans: nothing of theirs is ever swapped in, so theirs go only when they were left
+    behind. After this no worker of those plans that are done can change anything: what it makes anew stays empty, for
+    its statements look whether the plan is done. Raises `Retry` when a swap does not end.
     """
-    while stale := [row["name"] for row in database.rows("correct/shadows") if int(row["plan"]) < before]:
+    while stale := [
+        row["name"] for row in database.rows("correct/shadows") if row["is_left"] or 0 < int(row["plan"]) < before
+    ]:
         for name in stale:
             database.run("correct/drop_shadow", shadow=name)
     deadline = time.monotonic() + _SWAP_PATIENCE_S
