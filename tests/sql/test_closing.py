@@ -153,12 +153,12 @@ def test_retiring_and_removing_are_finished_by_the_next_wherever_they_died(
     stage: Stage, front: Front, work: str
 ) -> None:
     run = retire if work == "retire" else remove
-    stage.send("device", device())
-    stage.send("geo", geo())
     day, statement = START - timedelta(days=300), 0
     while True:
         statement += 1 if work == "retire" else 6
         first, second = (f"{day + timedelta(days=2 * statement + n):%Y-%m-%d %H:%M:%S}" for n in range(2))
+        stage.send("device", device())
+        stage.send("geo", geo())
         stage.send("location", location(f"e{statement}"), location(f"f{statement}"))
         stage.send("browser", browser(f"e{statement}", at=first), browser(f"f{statement}", at=first))
         stage.build()
