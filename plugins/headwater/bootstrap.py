@@ -317,9 +317,9 @@ class Platform:
         """Count the views that led to purchases on days that are over."""
         return count_leading_days(self.database, self.clock)
 
-    def clear_staging(self, dry_run: bool = False) -> Cleared:
+    def clear_staging(self) -> Cleared:
         """Drop staged days that are built and old."""
-        return clear_staging(self.database, self.clock, dry_run=dry_run)
+        return clear_staging(self.database, self.clock)
 
     def trace(self, *, personal: bool = False) -> Trace:
         """Follows events and messages through everything that is kept of them."""

@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
+from headwater.app import dimensions
 from headwater.app.build import Build, BuildLimits
 from headwater.app.dimensions import update_dimension
 from headwater.app.erase import Erased, ask, erased_rows, preview_erasure
@@ -25,7 +26,7 @@ from headwater.core.personal_data import PERSONAL_COLUMNS, PLACES, Rule
 from headwater.errors import FixSettings
 from tests.sql.test_closing import assert_balanced, retire
 from tests.sql.test_corrections import assert_sound
-from tests.support.dying import Killed, dying
+from tests.support.dying import Killed, Stepping, dying
 from tests.support.events import an_id, browser, device, geo, location
 from tests.support.fingerprint import fingerprint
 from tests.support.front import Front
@@ -135,6 +136,32 @@ def test_nothing_of_the_person_remains_and_everything_counted_follows(
     assert {k: v for k, v in preview.rows.items() if v} == {k: v for k, v in done.rows.items() if v and k != "waiting"}
     assert fingerprint(stage.db) == without
     _assert_clean(stage)
+
+
+def test_an_update_of_users_beside_an_erasure_does_not_bring_the_person_back(stage: Stage, front: Front) -> None:
+    _send_person(stage)
+    _build(stage)
+    erased = []
+
+    def before(_number: int, sql: str) -> None:
+        if "EXCHANGE" in sql and not erased:
+            erased.append(_erase(stage))
+
+    update_dimension("dim_users", Stepping(front.writer_url, before))
+    assert erased[0].rows["analytics.dim_users"] == 1
+    assert list(_traces(stage)) == []
+
+
+def test_what_a_killed_update_of_users_leaves_behind_goes_with_a_later_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = f"dim_users_{'0' * 32}"
+    stage.db.statements([f"CREATE TABLE analytics.{left} AS analytics.dim_users"])
+    update_dimension("dim_users", stage.db)
+    assert stage.count("system.tables", f"name = '{left}'") == 1, "it may be in use"
+    monkeypatch.setattr(dimensions, "_LEFT_AFTER_S", 0)
+    update_dimension("dim_users", stage.db)
+    assert stage.count("system.tables", "startsWith(name, 'dim_users_')") == 0
 
 
 @pytest.mark.parametrize("names", [True, False], ids=["by_mail", "by_id"])

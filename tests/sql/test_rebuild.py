@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from headwater.app import shadows
 from headwater.app.rebuild import Rebuild
 from headwater.errors import FixSettings
 from tests.sql.test_closing import assert_balanced, retire
@@ -108,6 +109,16 @@ def test_a_dry_run_and_a_build_beside_it_leave_each_other_alone(stage: Stage, fr
     assert (preview.added, preview.corrected, preview.faults) == (1, 0, [])
     assert_no_shadows(stage)
     assert stage.count("analytics.fact_events", "toDate(event_timestamp) = '2026-05-05'") == 2
+
+
+def test_what_a_killed_dry_run_leaves_behind_is_swept_later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.db.statements(["CREATE TABLE ops.shadow_0_x_corrections AS ops.corrections"])
+    _fill(stage)
+    assert stage.count("system.tables", "name = 'shadow_0_x_corrections'") == 1
+    monkeypatch.setattr(shadows, "_LEFT_AFTER_S", 0)
+    stage.send("browser", browser("more"))
+    built_incomplete(stage)
+    assert_no_shadows(stage)
 
 
 def assert_no_shadows(stage: Stage) -> None:

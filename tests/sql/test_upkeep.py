@@ -55,11 +55,8 @@ def test_days_of_staging_go_when_they_are_built_and_a_week_old(stage: Stage) -> 
     stage.clock.moment += timedelta(days=4)
     assert clear_staging(stage.db, stage.clock).rows == 0, "the day that was a week ago is kept to its end"
     stage.clock.moment += timedelta(days=1)
-    would_go = clear_staging(stage.db, stage.clock, dry_run=True)
-    assert would_go.tables == dict(zip(STAGED, (2, 1, 1, 2), strict=True))
-    assert sum(_staged(stage).values()) == 12
     before = fingerprint(stage.db)
-    assert clear_staging(stage.db, stage.clock) == would_go
+    assert clear_staging(stage.db, stage.clock).tables == dict(zip(STAGED, (2, 1, 1, 2), strict=True))
     assert list(_staged(stage).values()) == [2, 1, 1, 2]
     assert fingerprint(stage.db) == before
     assert_sound(stage)

@@ -22,6 +22,8 @@ from headwater.ports import Database
 INCOMPLETE = "ops.incomplete"
 _SWAP_PATIENCE_S = 60.0
 _POLL_S = 0.05
+# A dry run whose tables are that old was killed.
+_LEFT_AFTER_S = 3600
 _CHECKED = {
     "hourly": "analytics.agg_events_hourly", "traffic": "analytics.agg_traffic_sources", "users": "ops.user_days",
     "places": "ops.geo_days", "incomplete": INCOMPLETE,
@@ -131,7 +133,9 @@ def sweep(database: Database, before: int) -> None:
     its statements look whether the plan is done. Raises `Retry` when a swap does not end.
     """
     while stale := [
-        row["name"] for row in database.rows("correct/shadows") if row["is_left"] or 0 < int(row["plan"]) < before
+        row["name"]
+        for row in database.rows("correct/shadows")
+        if int(row["plan"]) < before and (int(row["plan"]) or int(row["age_s"]) >= _LEFT_AFTER_S)
     ]:
         for name in stale:
             database.run("correct/drop_shadow", shadow=name)

@@ -16,9 +16,8 @@ _DERIVED = ("fact_events", "agg_events_hourly", "agg_traffic_sources", "visit_ho
 
 @dataclass(slots=True)
 class Cleared:
-    """Days that left the staging tables, and the rows in them."""
+    """Rows of days that left the staging tables, in all and by table."""
 
-    days: int = 0
     rows: int = 0
     tables: dict[str, int] = field(default_factory=dict)
 
@@ -54,14 +53,12 @@ def count_leading_days(database: Database, clock: Clock, budget_s: float = 60.0)
     return counted
 
 
-def clear_staging(database: Database, clock: Clock, kept: timedelta = STAGING_KEPT, dry_run: bool = False) -> Cleared:
-    """Drop whole days of staging that were ingested before `kept` and are built; what waits stays."""
+def clear_staging(database: Database, clock: Clock) -> Cleared:
+    """Drop whole days of staging that were ingested over `STAGING_KEPT` ago and are built; what waits stays."""
     cleared = Cleared()
     for stream in STREAMS.values():
-        for row in database.rows("build/clearable", staging=stream.staging_name, before=clock.now() - kept):
-            if not dry_run:
-                database.run("build/clear_day", staging=stream.staging_name, day=row["day"])
-            cleared.days += 1
+        for row in database.rows("build/clearable", staging=stream.staging_name, before=clock.now() - STAGING_KEPT):
+            database.run("build/clear_day", staging=stream.staging_name, day=row["day"])
             cleared.rows += int(row["rows"])
             cleared.tables[stream.staging_table] = cleared.tables.get(stream.staging_table, 0) + int(row["rows"])
     return cleared
