@@ -19,8 +19,8 @@ from tests.sql.test_corrections import assert_sound
 from tests.support.builder import start, wait_stopped
 from tests.support.dying import Stepping
 from tests.support.emptied import empty_warehouse
-from tests.support.events import browser, device, geo, interaction, location
-from tests.support.fingerprint import BOOKS, QUERIES, fingerprint
+from tests.support.events import browser, device, geo, location
+from tests.support.fingerprint import fingerprint
 from tests.support.front import Front
 from tests.support.staging import Stage
 
@@ -33,10 +33,7 @@ def _at(n: int, minute: int = 0) -> str:
 
 
 def send_round(stage: Stage, n: int) -> None:
-    """Complete events, a repeat, a conflict, history, an event that will wait, what an earlier one has waited for.
-
-    Also a location that waits for good, and an interaction three times.
-    """
+    """Complete events, a repeat, a conflict, history, an event that will wait, and what an earlier one has waited for."""
     full = [f"{n}-{i}" for i in range(4)]
     stage.send(
         "browser",
@@ -51,9 +48,8 @@ def send_round(stage: Stage, n: int) -> None:
     stage.send(
         "location",
         *[location(name, "/product_a" if n % 3 else "/confirmation") for name in full],
-        location(f"{n}-old"), location(f"{n - 2}-late", "/confirmation"), location(f"{n}-never"),
+        location(f"{n}-old"), location(f"{n - 2}-late", "/confirmation"),
     )  # fmt: skip
-    stage.send("interaction", interaction(f"{n}"), interaction(f"{n}"), interaction(f"{n - 1}"))
     stage.clock.moment += timedelta(minutes=16)
 
 
@@ -90,12 +86,12 @@ class Story:
         return found, most
 
     def content(self) -> dict[str, tuple[int, int]]:
-        """What every table, mart and book holds, after the checks that must hold always."""
+        """What every table and mart holds, after the checks that must hold always."""
         self.stage.build()
         assert_sound(self.stage)
         accounts = self.stage.db.rows("correct/accounts", since=self.stage.clock.moment - timedelta(days=9))
         assert all(row["balances"] for row in accounts), [dict(row) for row in accounts]
-        return fingerprint(self.stage.db, {**QUERIES, **BOOKS})
+        return fingerprint(self.stage.db)
 
     def builder_dies_at(self, statement: int) -> None:
         """A build process is killed before one of its statements; the next one finishes."""
