@@ -141,7 +141,7 @@ def test_nothing_of_the_person_remains_and_everything_counted_follows(
 def test_an_update_of_users_beside_an_erasure_does_not_bring_the_person_back(stage: Stage, front: Front) -> None:
     _send_person(stage)
     _build(stage)
-    erased = []
+    erased: list[Erased] = []
 
     def before(_number: int, sql: str) -> None:
         if "EXCHANGE" in sql and not erased:
