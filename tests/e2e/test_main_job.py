@@ -163,6 +163,8 @@ def test_clicks_become_windows_whose_counts_add_up(job: Job) -> None:
 def test_a_scheduled_run_loads_its_hour_and_one_broken_object_fails_itself_and_the_run(job: Job, stack: Stack) -> None:
     """The hour before, out of a bucket; nobody triggers the run, and no key is told anywhere."""
     store, dag_id = job.platform.objects(), "load_from_s3"
+    job.platform.migrate()
+    job.platform.create_topics()
     parts = {"device": device("s3"), "geo": geo("s3"), "location": location("s3")}
     # The schedule may come by at the full hour.
     hours = [job.platform.clock.now() - timedelta(hours=1), job.platform.clock.now()]

@@ -458,8 +458,10 @@ def load_object(listed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @step
-def verify_objects(found: Sequence[Mapping[str, Any]], loaded: Sequence[Mapping[str, Any]]) -> None:
+def verify_objects(found: Sequence[Mapping[str, Any]] | None, loaded: Sequence[Mapping[str, Any]]) -> None:
     """Every listed object was sent, now or before."""
+    if found is None:
+        raise Stop("The objects were not listed. Look at the task list_objects.")
     done = {each["key"]: each for each in loaded if each}
     _table(
         "object", "outcome", "lines", "rejected",
