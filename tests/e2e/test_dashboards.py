@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from headwater.adapters.collector import CollectorClient
 from headwater.app.build import BuildLimits
 from headwater.app.dashboards_files import Document, chart_nodes, of_kind, read_assets
 from headwater.bootstrap import Platform
 from headwater.contracts.rejects import RejectReason
-from headwater.contracts.streams import FACT_STREAMS, VISIT_STREAMS
+from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.checks import CheckKind
-from headwater.core.shop_visits import shop_visit
 from headwater.local.stack import Stack
 from headwater.settings import Settings, load_settings
 from tests.e2e.chart_truth import FILTERS, TRUTHS, Cells, Truth
@@ -214,38 +212,6 @@ def test_a_filter_a_cross_filter_and_a_download_do_what_they_say(visit: Visit, s
     lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
     assert lines[0] == "Page,Events"
     assert lines[1].startswith("/")
-
-
-def test_visits_over_http_move_the_purchase_counts_by_as_many(
-    seen: Mapping[str, Seen], api: Api, platform: Platform, settings: Settings
-) -> None:
-    """Last, as the other numbers are those of the bundled events."""
-    assert settings.collector_write_key is not None
-    client = CollectorClient(settings.collector_url, settings.collector_write_key.get_secret_value())
-    now = platform.clock.now()
-    before = _purchases(seen, api, now)
-    for number in range(3):
-        client.send(shop_visit(settings.collector_url, number, now))
-    for stream in VISIT_STREAMS:
-        platform.drain(stream)
-    platform.build(BuildLimits())
-    after = _purchases(seen, api, now)
-    assert {name: after[name] - before[name] for name in before} == dict.fromkeys(before, 3)
-
-
-def _purchases(seen: Mapping[str, Seen], api: Api, now: datetime) -> dict[str, int]:
-    """What charts of purchases show in sum, asked again, for two days that stay the same."""
-    days = f"{now - timedelta(days=1):%Y-%m-%dT%H:%M:%S} : {now + timedelta(days=1):%Y-%m-%dT%H:%M:%S}"
-    found = {}
-    for name in ("purchases", "purchases_by_hour"):
-        payload = copy.deepcopy(dict(_answer(seen, api, name).payload))
-        for query in payload["queries"]:
-            for each in query["filters"]:
-                each["val"] = days if each["op"] == "TEMPORAL_RANGE" else each["val"]
-        rows = api.ask({**payload, "force": True})[0]["data"]
-        found[name] = sum(row["purchases"] or 0 for row in rows)
-    assert all(found.values())
-    return found
 
 
 def _best_of(tries: int, ask: Callable[[], Sequence[Mapping[str, Any]]]) -> tuple[Sequence[Mapping[str, Any]], float]:
