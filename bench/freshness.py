@@ -101,15 +101,26 @@ class Sender:
                 number = per_stream[stream.name]
                 per_stream[stream.name] += 1
                 lines = self.lines[stream.name]
-                self.producer.produce(stream.topic, lines[number % len(lines)], partition=number % 3)
+                self._produce(stream.topic, lines[number % len(lines)], number % 3)
                 self.sent += 1
             self.producer.poll(0)
         self.producer.flush(30)
 
+    def _produce(self, topic: str, line: bytes, partition: int) -> None:
+        """Where the broker does not keep up, wait: the messages come late then, which is counted."""
+        while True:
+            try:
+                return self.producer.produce(topic, line, partition=partition)
+            except BufferError:
+                self.producer.poll(0.05)
 
-def event_lines(rate: float, seconds: float, seed: int) -> dict[str, list[bytes]]:
-    """Messages of every stream, as many as are sent in that time at `rate` messages a second."""
-    events = max(1_000, min(int(rate * seconds / len(FACT_STREAMS)), 400_000))
+
+def event_lines(rate: float, seconds: float, seed: int, most: int = 400_000) -> dict[str, list[bytes]]:
+    """Messages of every stream, as many as are sent in that time at `rate` messages a second, of at most `most` events.
+
+    A sender that comes to their end begins again, and repeats them.
+    """
+    events = max(1_000, min(int(rate * seconds / len(FACT_STREAMS)), most))
     found: dict[str, list[bytes]] = {name: [] for name in FACT_STREAMS}
     for block in generate(Spec(events, seed=seed)):
         for name, lines in found.items():

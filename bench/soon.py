@@ -40,7 +40,7 @@ from tests.support.kafka import Broker
 console = Console(stderr=True)
 # What must hold: seconds behind ingestion, and cores of the builder with its share of ClickHouse.
 _BEHIND_S, _CORES = 60.0, 0.5
-_CATCH_UP_S = 60.0
+_CATCH_UP_S = 120.0
 _BEHIND = """
 SELECT if(count() = 0, 0, dateDiff('millisecond', max(last_ingested_at), now64(3)) / 1000) AS behind_s
 FROM ops.plans WHERE notEmpty(ranges) AND plan IN (SELECT plan FROM ops.plans_done)
@@ -69,9 +69,20 @@ def _cores(pids: list[int], seconds: float, look: list[float], database: ClickHo
     return [(cpu_s(pid) - was) / took for pid, was in zip(pids, before, strict=True)]
 
 
+def _catch_up(database: ClickHouse) -> None:
+    """Until the builder has built what came while there was none."""
+    began = time.monotonic()
+    while not 0 < float(database.query(_BEHIND)[0]["behind_s"]) < _BEHIND_S / 2:
+        assert time.monotonic() - began < _CATCH_UP_S, "the builder does not catch up with what came before it"
+        time.sleep(0.5)
+    console.print(f"what had come before the builder was built {time.monotonic() - began:.0f} s after its start")
+
+
 def measure(folder: Path, rate: float, seconds: float, every: str) -> tuple[float, float, int]:
     """Seconds behind at most, cores of the builder and its share of ClickHouse, and facts, over one run."""
-    lines = event_lines(rate * len(FACT_STREAMS), seconds * 2 + 20, seed=1)
+    # Every event is new: what is repeated costs a build something else.
+    most = int(rate * (seconds * 2 + _CATCH_UP_S + 60))
+    lines = event_lines(rate * len(FACT_STREAMS), most / rate, seed=1, most=most)
     with ExitStack() as stack:
         broker = stack.enter_context(Broker.start(folder / "kafka"))
         front = stack.enter_context(Front.start(folder / "clickhouse"))
@@ -91,13 +102,14 @@ def measure(folder: Path, rate: float, seconds: float, every: str) -> tuple[floa
         (alone,) = _cores([front.pid], seconds, [], owner)
         builder, _ = _start(folder, front, broker, "build", "--every", every)
         stack.callback(builder.kill)
-        time.sleep(10)  # it takes what came while there was none
+        _catch_up(owner)
         behind: list[float] = []
         clickhouse, own = _cores([front.pid, builder.pid], seconds, behind, owner)
         sender.stop.set()
         thread.join()
+        console.print(f"the sender was late by at most {sender.late_s:.2f} s")
         builder.send_signal(signal.SIGTERM)
-        assert builder.wait(_CATCH_UP_S) == 0, "the builder did not end well"
+        assert builder.wait(60) == 0, "the builder did not end well"
         facts = _finish(owner, consumer, lines, sender.sent)
         return max(behind), own + clickhouse - alone, facts
 

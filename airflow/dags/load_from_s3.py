@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, Asset, Param
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param
 
 from headwater.entrypoints import tasks
 
@@ -23,7 +23,8 @@ with DAG(
     dag_id="load_from_s3",
     description="Objects of a bucket → Kafka, each once",
     doc_md=__doc__,
-    schedule="@hourly",
+    # A plain "@hourly" would be runs of a moment, without the hour that is to be loaded.
+    schedule=CronDataIntervalTimetable("@hourly", timezone="UTC"),
     start_date=FIRST or datetime(2026, 1, 1, tzinfo=UTC),
     catchup=FIRST is not None,
     max_active_runs=1,

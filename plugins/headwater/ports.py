@@ -16,6 +16,7 @@ from headwater.core.object_keys import StoredObject
 from headwater.core.ranges import Batch, Claim, Found, Message, Source, Stored
 from headwater.core.replay import DeadLetter, Failure, ReplayPlan, Selection
 from headwater.core.windows import Mark
+from headwater.errors import RejectEvent
 
 
 class Clock(Protocol):
@@ -242,6 +243,10 @@ class ReplayBook(Protocol):
         ...
 
 
+class BrokenObject(RejectEvent):
+    """An object that cannot be read to its end; its neighbours are not affected."""
+
+
 class ObjectStore(Protocol):
     """Objects of one bucket: S3 or its twin."""
 
@@ -255,7 +260,10 @@ class ObjectStore(Protocol):
         ...
 
     def open(self, stored: StoredObject) -> AbstractContextManager[BinaryIO]:
-        """The bytes of the object as it was listed, seekable, with bounded memory."""
+        """The bytes of the object as it was listed, seekable, with bounded memory.
+
+        Reading raises `BrokenObject` when the object is gone, is another one by now, or may not be read.
+        """
         ...
 
     def put(self, key: str, body: bytes) -> None:

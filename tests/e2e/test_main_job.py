@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from headwater.app.generate import write_files
 from headwater.assets import asset
 from headwater.bootstrap import Platform
 from headwater.core.generator.blocks import DEFAULT_START, Spec
+from headwater.core.object_keys import object_key
 from headwater.local.stack import Stack
 from headwater.settings import load_settings
 from tests.support.compare import assert_warehouse_equals
@@ -119,17 +121,6 @@ def test_a_folder_of_ones_own_is_loaded_as_it_is_and_bad_lines_are_kept(job: Job
     assert "invalid_json" in logs["streaming_to_clickhouse"], "the run reports what broke the contract"
 
 
-def test_every_task_log_ends_with_what_was_done(job: Job) -> None:
-    logs = job.run_all({}, {})
-    for dag_id, word in (
-        ("init_data_pipeline", "had been loaded before"),
-        ("streaming_to_clickhouse", "claimed to"),
-        ("build_dwh_layer", "analytics.dim_users"),
-        ("data_quality_checks", "none failed"),
-    ):
-        assert word in logs[dag_id], f"{dag_id}:\n{logs[dag_id]}"
-
-
 def test_the_readme_queries_answer_on_the_command_line(job: Job, stack: Stack) -> None:
     """The three examples of the README through `headwater sql`, with the reader's rights."""
     readme = (SAMPLES.parents[1] / "README.md").read_text()
@@ -156,6 +147,59 @@ def test_clicks_become_windows_whose_counts_add_up(job: Job) -> None:
     )
     assert (row[0]["clicks"], row[0]["products"] > 10) == (400, True), logs
     assert job.count("ops.rejects WHERE stream = 'clicks'") == 0
+
+
+def test_a_scheduled_run_loads_its_hour_and_one_broken_object_fails_itself_and_the_run(job: Job, stack: Stack) -> None:
+    """The hour before, out of a bucket; nobody triggers the run, and no key is told anywhere."""
+    store, dag_id = job.platform.objects(), "load_from_s3"
+    job.platform.migrate()
+    job.platform.create_topics()
+    parts = {"device": device("s3"), "geo": geo("s3"), "location": location("s3")}
+    # The schedule may come by at the full hour.
+    hours = [job.platform.clock.now() - timedelta(hours=1), job.platform.clock.now()]
+    for hour in hours:
+        store.put(object_key(hour, "browser", ".gz"), b"no gzip")
+        for name, line in parts.items():
+            store.put(object_key(hour, name, ""), line + b"\n")
+    before = job.platform.messages_in_kafka("geo")
+    job.airflow.wait_parsed([dag_id])
+    job.airflow.unpause(dag_id)
+    try:
+        run_id = _scheduled_run(job, dag_id)
+        *_, view = job.airflow.follow(dag_id, run_id)
+    finally:
+        job.airflow.unpause(dag_id, paused=True)
+    states = Counter((task.task_id, task.state) for task in view.tasks)
+    assert states == {
+        ("list_objects", "success"): 1, ("load_object", "success"): 3, ("load_object", "failed"): 1,
+        ("verify", "failed"): 1,
+    }, states  # fmt: skip
+    assert view.run.state == "failed"
+    logs = {task.label: "\n".join(job.airflow.task_log(dag_id, run_id, task)) for task in view.tasks}
+    assert "1 of 4 objects were not loaded, first year=" in logs["verify"]
+    assert any("browser_events.jsonl.gz cannot be read" in log for log in logs.values()), logs
+    assert job.platform.messages_in_kafka("geo") == before + 1
+    secret = job.platform.settings.s3_secret_key
+    assert secret is not None
+    files = [path for path in (stack.layout.logs / "tasks").rglob("*") if path.is_file()]
+    pages = [f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "/api/v2/connections", "/api/v2/variables"]
+    told = [path.read_text(errors="replace") for path in files] + [
+        str(job.airflow._call("GET", page)) for page in pages
+    ]
+    assert len(files) >= len(view.tasks)
+    assert not [text for text in told if secret.get_secret_value() in text], "a secret key is shown"
+
+
+def _scheduled_run(job: Job, dag_id: str) -> str:
+    """The run that the schedule starts."""
+    deadline = time.monotonic() + 90
+    while True:
+        found = job.airflow._call("GET", f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]
+        for run in found:
+            if run["run_type"] == "scheduled":
+                return str(run["dag_run_id"])
+        assert time.monotonic() < deadline, "the schedule starts nothing"
+        time.sleep(0.5)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +232,20 @@ def test_the_next_runs_succeed_after_every_part_was_killed_in_the_middle_of_one(
             sink.send(f"{stream}_events", b"k", event)
     *_, interrupted = job.airflow.follow("streaming_to_clickhouse", run_id)
     assert interrupted.run.state == "success", "Airflow runs an interrupted task again"
-    job.run_all({}, {})
+    logs = job.run_all({}, {})
     assert job.count("analytics.fact_events") == before + 1
+    _assert_told(logs)
+
+
+def _assert_told(logs: Mapping[str, str]) -> None:
+    """Every task log ends with what was done."""
+    for dag_id, word in (
+        ("init_data_pipeline", "had been loaded before"),
+        ("streaming_to_clickhouse", "claimed to"),
+        ("build_dwh_layer", "analytics.dim_users"),
+        ("data_quality_checks", "none failed"),
+    ):
+        assert word in logs[dag_id], f"{dag_id}:\n{logs[dag_id]}"
 
 
 def _healed(stack: Stack, killed: Mapping[str, int]) -> bool:

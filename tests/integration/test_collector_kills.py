@@ -1,4 +1,4 @@
-"""What the collector promised is kept: every acknowledged event is in the topics, whatever was killed meanwhile."""
+"""What the collector promised is kept: every acknowledged event becomes a fact, whatever was killed meanwhile."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ import httpx
 import psutil
 import pytest
 
+from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
+from headwater.adapters.clock import SystemClock
+from headwater.adapters.kafka import KafkaLog
+from headwater.app.build import Build, BuildLimits
+from headwater.app.ingest import Ingest
+from headwater.contracts.streams import VISIT_STREAMS
+from headwater.ports import FlushLimits
 from tests.support.collector import Served, serving, web_event
 from tests.support.kafka import Broker
 from tests.support.places import folder
@@ -83,7 +90,9 @@ class Load:
             time.sleep(0.02)
 
 
-def test_every_acknowledged_event_is_in_the_topics_after_kills(own_broker: Broker, tmp_path: Path) -> None:
+def test_every_acknowledged_event_is_one_fact_after_kills(
+    own_broker: Broker, warehouse: ClickHouse, tmp_path: Path
+) -> None:
     with serving(tmp_path, own_broker.bootstrap) as served:
         load = Load(served)
         with ThreadPoolExecutor(_CLIENTS) as pool:
@@ -113,6 +122,15 @@ def test_every_acknowledged_event_is_in_the_topics_after_kills(own_broker: Broke
     visits = {message.value["click_id"] for message in found["browser"]}
     for name in ("device", "geo"):
         assert {message.value["click_id"] for message in found[name]} == visits
+
+    log, clock = KafkaLog(own_broker.bootstrap, "tests-kills"), SystemClock()
+    for stream in VISIT_STREAMS.values():
+        Ingest(stream, log, ClickHouseLedger(warehouse), clock).drain(FlushLimits())
+    Build(warehouse, clock, BuildLimits(grace_s=0)).run()
+    for table in ("fact_events WHERE is_complete", "fact_interactions"):
+        facts = [row["id"] for row in warehouse.query(f"SELECT toString(event_id) AS id FROM analytics.{table}")]
+        assert len(set(facts)) == len(facts)
+        assert taken <= set(facts), f"{len(taken - set(facts))} acknowledged events are not in {table}"
 
 
 @pytest.mark.long

@@ -144,13 +144,16 @@ def test_a_producer_serves_the_next_load_unless_it_lost_a_message(broker: Broker
     log = KafkaLog(broker.bootstrap)
     first = _send(log, topic, b"1")
     assert _send(log, topic, b"2") is first, "a new producer costs a second"
+    with pytest.raises(KeyError), log.sink():
+        raise KeyError  # as when an object cannot be read
+    assert _send(log, topic, b"2a") is first, "it kept everything"
     with log.sink() as one, log.sink() as other:
         assert one is not other, "two at once must not wait for each other's messages"
     with pytest.raises(Retry):
         _send(log, topic, os.urandom(5_000))
     assert _send(log, topic, b"3") is not one
     assert _send(log, topic, b"4", b"5") is not one
-    assert _kept(log, topic) == 5
+    assert _kept(log, topic) == 6
 
 
 def test_a_producer_goes_on_when_its_topic_was_made_anew(broker: Broker, log: KafkaLog) -> None:

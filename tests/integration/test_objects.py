@@ -20,17 +20,17 @@ from headwater.adapters.clickhouse import ClickHouse
 from headwater.adapters.s3 import S3Objects
 from headwater.app.build import Build, BuildLimits
 from headwater.app.ingest import Ingest
-from headwater.app.load import Loader, Progress
-from headwater.app.objects import BrokenObject, list_objects, load_object
+from headwater.app.load import MAX_LINE_BYTES, Loader, Progress
+from headwater.app.objects import list_objects, load_object
 from headwater.app.put_samples import put_samples
 from headwater.contracts.streams import FACT_STREAMS, STREAMS
 from headwater.core.object_keys import EventObject, StoredObject, object_key, read_key
 from headwater.errors import FixSettings
-from headwater.ports import EventLog, FlushLimits
+from headwater.ports import BrokenObject, EventLog, FlushLimits
 from tests.support.emptied import empty_warehouse
 from tests.support.events import an_id, browser, device, geo, location
 from tests.support.front import Front
-from tests.support.objects import bucket
+from tests.support.objects import bucket, forbid
 from tests.support.staging import Stage
 
 pytestmark = pytest.mark.stack
@@ -51,6 +51,7 @@ def server() -> Iterator[S3Objects]:
 def store(server: S3Objects) -> S3Objects:
     """An empty bucket."""
     client = server._client
+    client.delete_bucket_policy(Bucket=server.bucket)
     for stored in list(server.list("")):
         client.delete_object(Bucket=server.bucket, Key=stored.key)
     return server
@@ -143,6 +144,25 @@ def test_an_unchanged_object_is_skipped_and_a_changed_one_adds_what_is_new(stage
     assert _facts(stage) == sorted([an_id("e1"), an_id("e2")])
 
 
+def test_the_ledger_says_of_each_content_what_it_was_and_when_it_was_sent(stage: Stage, store: S3Objects) -> None:
+    """One row per content that was sent in whole; a skipped or a broken object adds none."""
+    contents = [_lines(browser("e1")), _lines(browser("e1"), b"x" * (MAX_LINE_BYTES + 1), browser("e2"))]
+    written = []
+    for content in contents:
+        _put(store, "browser", content, "")
+        _load(stage, store)
+        (stored,) = store.list("")
+        written.append((f"s3://events/{stored.key}", stored.etag, stored.size_bytes, stage.clock.now()))
+        stage.clock.moment += timedelta(hours=1)
+        _load(stage, store)
+    store.put(object_key(HOUR, "geo"), b"no zip")
+    assert "geo broken" in _load(stage, store)
+    rows = stage.db.query("SELECT key, etag, size_bytes, loaded_at FROM ops.loaded_objects ORDER BY loaded_at")
+    assert [tuple(row.values()) for row in rows] == [(*before, at.replace(tzinfo=None)) for *before, at in written]
+    counts = stage.db.query("SELECT lines, rejects FROM ops.loaded_objects ORDER BY loaded_at")
+    assert [tuple(row.values()) for row in counts] == [(1, 0), (2, 1)]
+
+
 BROKEN = {
     "no zip": (".zip", b"PK\x03\x04 and nothing more"),
     "a damaged zip": (".zip", PACK[".zip"](b"x" * 5_000).replace(b"\x03", b"\x04", 3)),
@@ -166,6 +186,26 @@ def test_a_broken_object_is_told_and_the_others_go_on(migrated: ClickHouse, stor
     assert _load(stage, store) == ["browser broken", "browser 1"]
     assert _load(stage, store) == ["browser broken", "browser skipped"], "a broken object is not taken for loaded"
     assert an_id(fault) in _facts(stage)
+
+
+@pytest.mark.parametrize("became", ["gone", "another one", "forbidden"])
+def test_an_object_that_cannot_be_had_is_told_and_the_others_go_on(
+    migrated: ClickHouse, store: S3Objects, became: str
+) -> None:
+    stage = Stage(migrated, partitions=3)
+    for hours in (0, 1):
+        _put(store, "browser", _lines(browser(f"{became} {hours}")), hour=HOUR + timedelta(hours=hours))
+    lost, other = list_objects(store, HOUR, HOUR + timedelta(hours=2))
+    if became == "gone":
+        store._client.delete_object(Bucket=store.bucket, Key=lost.stored.key)
+    elif became == "another one":
+        _put(store, "browser", _lines(browser("changed")))
+    else:
+        forbid(store, lost.stored.key)
+    with pytest.raises(BrokenObject, match=f"s3://events/{lost.stored.key}"):
+        load_object(store, _loader(stage), lost)
+    assert load_object(store, _loader(stage), other).sent == 1
+    assert an_id(f"{became} 1") in _facts(stage)
 
 
 def test_a_load_that_dies_anywhere_leaves_each_fact_once(stage: Stage, store: S3Objects) -> None:
@@ -203,7 +243,7 @@ def test_only_hours_and_streams_that_were_asked_for_are_listed(store: S3Objects)
 
 def test_what_is_not_there_is_told_without_keys(store: S3Objects) -> None:
     missing = EventObject(StoredObject(object_key(HOUR, "geo"), "x", 10), HOUR, "geo", ".zip")
-    with pytest.raises(FixSettings, match="There is no s3://events/") as told, store.open(missing.stored) as file:
+    with pytest.raises(BrokenObject, match="There is no s3://events/") as told, store.open(missing.stored) as file:
         file.read(1)
     assert "secret" not in str(told.value)
     assert read_key(StoredObject("year=2026/month=13/day=01/hour=00/geo_events.jsonl", "", 0), "") is None

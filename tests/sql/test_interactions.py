@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.support.front import Front
 from tests.support.staging import START, Stage
 
 pytestmark = pytest.mark.stack
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _ids(stage: Stage) -> list[str]:
@@ -103,3 +106,12 @@ def test_the_heat_map_of_a_page_counts_clicks_in_squares(stage: Stage) -> None:
     parameters = {"path": "/cart", "first_day": "2026-05-01", "last_day": "2026-05-01", "square": 50}
     rows = stage.db.query(asset("clickhouse/sql/ops/heat_map.sql").read_text(), parameters)
     assert [tuple(row.values()) for row in rows] == [(0, 0, 2), (50, 0, 1)]
+    (told,) = [part for part in _queries(ROOT / "docs" / "collector.md") if "/ 50" in part]
+    for words, literal in (("today() - 30 AND today()", "'2026-05-01' AND '2026-05-01'"), ("/product_a", "/cart")):
+        assert words in told
+        told = told.replace(words, literal)
+    assert [tuple(row.values()) for row in stage.db.query(told)] == [(0, 0, 2), (50, 0, 1)]
+
+
+def _queries(page: Path) -> list[str]:
+    return [part.split("```")[0] for part in page.read_text().split("```sql\n")[1:]]

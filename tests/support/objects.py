@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -29,3 +30,15 @@ def bucket(name: str = "events") -> Iterator[S3Objects]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def forbid(store: S3Objects, key: str) -> None:
+    """Let nobody read an object any more."""
+    denied = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{store.bucket}/{key}",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [denied]}
+    store._client.put_bucket_policy(Bucket=store.bucket, Policy=json.dumps(policy))

@@ -6,6 +6,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,26 @@ def test_pages_of_the_history_and_events_of_ones_own_are_sent(collector: Served,
     assert sent[1]["referrer"] == f"{collector.url}/home"
 
 
+def test_events_go_together_and_what_waits_goes_by_a_beacon_when_the_page_is_left(
+    collector: Served, context: BrowserContext, broker: Broker
+) -> None:
+    page = context.new_page()
+    calls: list[int] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST" and request.post_data:
+            calls.append(len(json.loads(request.post_data)))
+
+    page.on("request", note)
+    page.goto(f"{collector.url}/home")
+    page.evaluate("for (let n = 0; n < 119; n++) headwater.track('many')")
+    _await(lambda: sum(calls), 120, page)
+    assert calls == [50, 50, 20]
+    page.evaluate("headwater.track('last')")
+    page.goto("about:blank")
+    _await(lambda: sum(m.value["event_type"] == "last" for m in in_topics(broker.bootstrap)["browser"]), 1)
+
+
 @pytest.mark.parametrize("wish", ["doNotTrack: {get: () => '1'}", "globalPrivacyControl: {get: () => true}"])
 def test_who_does_not_want_it_is_left_alone(collector: Served, context: BrowserContext, wish: str) -> None:
     page = context.new_page()
@@ -213,8 +234,10 @@ def test_what_was_not_taken_is_sent_again_with_the_same_ids(
     page = context.new_page()
     sent = _sent_by(page)
     answers = iter(["away", "lost", "busy"])
+    at: list[float] = []
 
     def treat(route: Route) -> None:
+        at.append(time.monotonic())
         match next(answers, ""):
             case "away":
                 route.abort()
@@ -233,5 +256,8 @@ def test_what_was_not_taken_is_sent_again_with_the_same_ids(
     assert len({event["event_id"] for event in sent}) == 1
     messages = in_topics(broker.bootstrap, sent[0]["event_id"])
     assert len({message.raw for message in messages["browser"]}) == 1
+    # A second and at most half of it more, then two; then what the collector asks for.
+    pauses = [later - earlier for earlier, later in pairwise(at)]
+    assert [pauses[0] >= 1, pauses[1] >= 2, pauses[2] >= 1] == [True] * 3, pauses
     page.wait_for_timeout(1_500)
     assert len(sent) == 4

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer import BadParameter
 from typer.main import get_group
+from typer.testing import CliRunner
 
 from headwater.entrypoints import commands as command_modules
 from headwater.entrypoints.cli import COMMANDS, application
+from headwater.entrypoints.commands.objects import _end_of
 
 
 @pytest.mark.parametrize("module", COMMANDS)
@@ -34,6 +38,31 @@ def test_a_command_waits_for_no_library_that_it_does_not_use(command: str, heavy
     look = f"import sys; from headwater.entrypoints.cli import application; application([{command!r}]); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert sorted(set(heavy) & set(done.stdout.split())) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--rate", "0"), ("--rate", "20001"), ("--duration", "0"), ("--duration", "86401"), ("--products", "0")],
+)
+def test_clicks_are_made_at_bounded_rates_for_a_bounded_time(option: str, value: str) -> None:
+    done = CliRunner().invoke(application(["clicks"]), ["clicks", option, value])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("2026-01-31", "2026-02-01 00:00"),
+        ("2026-01-31T00", "2026-01-31 01:00"),
+        ("2026-01-31T08:30", "2026-01-31 09:00"),
+    ],
+)
+def test_a_backfill_ends_with_the_last_day_or_hour(text: str, end: str) -> None:
+    """The hour 00 is no day: a reload of it must not take out the other hours."""
+    assert _end_of(text) == datetime.fromisoformat(end).replace(tzinfo=UTC)
+    with pytest.raises(BadParameter, match="neither a day"):
+        _end_of("2026-02-30")
 
 
 def test_every_module_of_commands_is_listed() -> None:

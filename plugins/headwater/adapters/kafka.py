@@ -25,7 +25,7 @@ from headwater.adapters.kafka_once import KafkaOnce, sending_once
 from headwater.adapters.kafka_reader import KafkaReader, PartitionBuffer
 from headwater.adapters.kafka_relay import ANSWER_S as RELAY_ANSWER_S
 from headwater.adapters.kafka_relay import KafkaRelay, relaying
-from headwater.adapters.kafka_sink import KafkaSink, open_sink
+from headwater.adapters.kafka_sink import KafkaSink
 from headwater.core.ranges import Batch
 from headwater.core.windows import Mark
 from headwater.errors import Retry
@@ -145,12 +145,12 @@ class KafkaLog:
         try:
             sink = self._spare_sinks.pop()
         except IndexError:
-            sink = open_sink(self._config)
+            sink = KafkaSink(self._config)
         try:
             yield sink
         finally:
             sink.flush()
-        self._spare_sinks.append(sink)
+            self._spare_sinks.append(sink)
 
     @contextmanager
     def _consumer(self, group: str, **more: str | float | bool) -> Iterator[Consumer]:

@@ -25,7 +25,7 @@ _PATIENCE_S = 120
 
 
 class KafkaSink:
-    """A producer that reports what was not acknowledged."""
+    """An idempotent producer that waits for all replicas; `config` names the cluster."""
 
     def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
         self._failure: KafkaError | None = None
@@ -72,8 +72,3 @@ class KafkaSink:
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
             self._failure = error
-
-
-def open_sink(config: Mapping[str, str | int | float | bool]) -> KafkaSink:
-    """An idempotent producer that waits for all replicas; `config` names the cluster."""
-    return KafkaSink(config)

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from headwater.core.object_keys import StoredObject
-from headwater.errors import FixSettings, Retry, Stop
+from headwater.errors import FixSettings, HeadwaterError, Retry, Stop
+from headwater.ports import BrokenObject
 
 _BUFFER_BYTES = 1 << 20
+_CHANGED = {"412", "PreconditionFailed"}
 _NOT_THERE = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 _FORBIDDEN = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_SERVER_ERROR = 500
 
 
 def s3_client(endpoint: str | None, access_key: str | None, secret_key: str | None, region: str = "us-east-1") -> Any:
@@ -95,7 +98,7 @@ class _Remote(io.RawIOBase):
         """Read what comes next."""
         if self._position >= self._stored.size_bytes:
             return 0
-        with _translated(f"s3://{self._bucket}/{self._stored.key}"):
+        with _translated(f"s3://{self._bucket}/{self._stored.key}", BrokenObject):
             if self._body is None:
                 self._body = self._client.get_object(
                     Bucket=self._bucket, Key=self._stored.key, Range=f"bytes={self._position}-",
@@ -120,21 +123,23 @@ class _Remote(io.RawIOBase):
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Errors of S3 as errors of ours; they never carry keys."""
+def _translated(what: str, refused: type[HeadwaterError] = FixSettings) -> Iterator[None]:
+    """Errors of S3 as errors of ours, `refused` where it gives nothing; they never carry keys."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in {"412", "PreconditionFailed"}:
-            raise Retry(f"{what} was changed while it was read. Load it again.") from None
+        if code in _CHANGED:
+            raise refused(f"{what} is another object than when it was listed ({code}). List and load again.") from None
         if code in _NOT_THERE:
-            raise FixSettings(f"There is no {what} ({code}). Check bucket, prefix and endpoint.") from None
+            raise refused(f"There is no {what} ({code}). Check bucket, prefix and endpoint.") from None
         if code in _FORBIDDEN:
-            raise FixSettings(f"S3 does not let these keys read {what} ({code}). Check `s3_default`.") from None
-        raise Stop(f"S3 refused {what}: {code}.") from None
+            raise refused(f"S3 does not let these keys use {what} ({code}). Check `s3_default`.") from None
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR:
+            raise Retry(f"S3 has troubles of its own with {what}: {code}. Load it again.") from None
+        raise Stop(f"S3 refused {what}: {code}. Check bucket, region and endpoint of `s3_default`.") from None
     except BotoCoreError as error:
         why = type(error).__name__
         raise Retry(f"S3 does not answer for {what}: {why}. Check that it runs, and the endpoint.") from None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, cast
 
@@ -18,8 +19,8 @@ from headwater.app.event_files import OpenFile
 from headwater.app.load import Loaded, Loader, Progress, Source
 from headwater.contracts.streams import STREAMS
 from headwater.core.object_keys import EventObject, address, day_prefixes, demand_streams, read_key
-from headwater.errors import FixSettings, HeadwaterError, RejectEvent
-from headwater.ports import ObjectStore
+from headwater.errors import FixSettings, HeadwaterError
+from headwater.ports import BrokenObject, ObjectStore
 
 _READ_BYTES = 1 << 17
 # Small, as a few bytes may stand for 128 KiB.
@@ -27,11 +28,11 @@ _ZSTD_PIECE = 4096
 # Events are packed to a tenth, at best to a fiftieth.
 _HIGHEST_RATIO = 300
 _ALWAYS_ALLOWED_BYTES = 64 * 1024 * 1024
-_FAULTS = (zipfile.BadZipFile, OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, NotImplementedError)
-
-
-class BrokenObject(RejectEvent):
-    """An object that cannot be read to its end; its neighbours are not affected."""
+# What reading a damaged archive may raise; zipfile has RuntimeError for one with a password.
+_FAULTS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError, RuntimeError,
+    struct.error,
+)  # fmt: skip
 
 
 def list_objects(
@@ -72,10 +73,19 @@ def load_object(
 
 @contextmanager
 def _opened(store: ObjectStore, event_object: EventObject, name: str) -> Iterator[OpenFile]:
+    with ExitStack() as stack:
+        with _reading(name):
+            file = stack.enter_context(store.open(event_object.stored))
+            unpacked = stack.enter_context(_unpacked(file, event_object.suffix, name))
+        bounded = _Bounded(unpacked, event_object.stored.size_bytes, name)
+        yield OpenFile(file, cast("BinaryIO", bounded), event_object.suffix != "")
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Faults of the object's bytes; what goes wrong with its lines afterwards is none of them."""
     try:
-        with store.open(event_object.stored) as file, _unpacked(file, event_object.suffix, name) as unpacked:
-            bounded = _Bounded(unpacked, event_object.stored.size_bytes, name)
-            yield OpenFile(file, cast("BinaryIO", bounded), event_object.suffix != "")
+        yield
     except HeadwaterError:
         raise
     except _FAULTS as error:
@@ -147,7 +157,8 @@ class _Bounded:
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes."""
-        piece = self._file.read(min(size, _READ_BYTES))
+        with _reading(self._name):
+            piece = self._file.read(min(size, _READ_BYTES))
         self._left -= len(piece)
         if self._left < 0:
             raise BrokenObject(f"{self._name} unpacks to over {_HIGHEST_RATIO} times its size: no events do.")
@@ -155,4 +166,5 @@ class _Bounded:
 
     def seek(self, offset: int) -> int:
         """Go to a place; plain objects only."""
-        return self._file.seek(offset)
+        with _reading(self._name):
+            return self._file.seek(offset)

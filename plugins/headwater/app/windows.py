@@ -20,7 +20,7 @@ from pydantic_core import to_json
 from headwater.contracts.streams import AGGREGATION_CLICKS, CLICKS
 from headwater.core.ranges import Message
 from headwater.core.verdict import Accepted, Rejected, judge
-from headwater.core.windows import Mark, Pane, Panes, Tumbling
+from headwater.core.windows import LatePolicy, Mark, Pane, Panes, Tumbling
 from headwater.errors import Retry
 from headwater.ports import Database, EventLog, Ledger, Reject, Relay
 
@@ -209,5 +209,5 @@ def origin_of(epoch: UUID) -> str:
 
 def settings_text(windows: Tumbling) -> str:
     """The settings of windows for people."""
-    late = "kept aside" if windows.late.value == "aside" else "counted"
+    late = "kept aside" if windows.late is LatePolicy.ASIDE else "counted"
     return f"windows of {windows.size_s} s, {windows.grace_s} s of grace, later clicks are {late}"

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from headwater.contracts.streams import FACT_STREAMS
 from headwater.errors import FixSettings
 
-SUFFIXES = (".zip", "", ".gz", ".zst")
 _KEY = re.compile(
     r"year=(\d{4})/month=(\d\d?)/day=(\d\d?)/hour=(\d\d?)/"
     rf"(?P<stream>{'|'.join(FACT_STREAMS)})_events\.jsonl(?P<suffix>\.zip|\.gz|\.zst)?"
@@ -70,6 +69,27 @@ def read_key(stored: StoredObject, prefix: str) -> EventObject | None:
     except ValueError:
         return None
     return EventObject(stored, hour, found["stream"], found["suffix"] or "")
+
+
+def hours_of(first: str, last: str) -> tuple[datetime, datetime]:
+    """The range from `first` up to `last`, texts like 2026-01-31 or 2026-01-31T08:00, UTC.
+
+    A last day counts in whole, an hour does not; without `last` the range is the day or the hour of `first`. Raises
+    `FixSettings` for what is no time.
+    """
+    start, until = _time(first), _time(last or first)
+    if len(last or first) == len("2026-01-31"):
+        until += timedelta(days=1)
+    elif not last:
+        until += timedelta(hours=1)
+    return start, until
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise FixSettings(f"There is no time {text!r}. Write 2026-01-31 or 2026-01-31T08:00, in UTC.") from None
 
 
 def demand_streams(names: Sequence[str]) -> list[str]:

@@ -458,8 +458,10 @@ def load_object(listed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @step
-def verify_objects(found: Sequence[Mapping[str, Any]], loaded: Sequence[Mapping[str, Any]]) -> None:
+def verify_objects(found: Sequence[Mapping[str, Any]] | None, loaded: Sequence[Mapping[str, Any]]) -> None:
     """Every listed object was sent, now or before."""
+    if found is None:
+        raise Stop("The objects were not listed. Look at the task list_objects.")
     done = {each["key"]: each for each in loaded if each}
     _table(
         "object", "outcome", "lines", "rejected",
@@ -476,18 +478,15 @@ def verify_objects(found: Sequence[Mapping[str, Any]], loaded: Sequence[Mapping[
 
 def _hours(params: Mapping[str, Any]) -> tuple[datetime, datetime]:
     """The range of the params, else the hour of the run."""
-    if not params["start_date"]:
-        context = get_current_context()
-        first, last = context["data_interval_start"], context["data_interval_end"]
-        if first is None or last is None or first == last:
-            raise FixSettings("A run by hand needs the param start_date.")
-        return first, last
-    start = datetime.fromisoformat(params["start_date"]).replace(tzinfo=UTC)
-    until = params["end_date"] or params["start_date"]
-    end = datetime.fromisoformat(until).replace(tzinfo=UTC)
-    if len(until) == len("2026-01-31"):
-        end += timedelta(days=1)
-    return start, max(end, start + timedelta(hours=1)) if not params["end_date"] else end
+    from headwater.core.object_keys import hours_of
+
+    if params["start_date"]:
+        return hours_of(params["start_date"], params["end_date"])
+    context = get_current_context()
+    first, last = context.get("data_interval_start"), context.get("data_interval_end")
+    if first is None or last is None:
+        raise FixSettings("A run by hand needs the param start_date.")
+    return first, last
 
 
 def _store(platform: Platform) -> S3Objects:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from headwater.adapters.s3 import S3Objects
@@ -18,9 +19,11 @@ from headwater.bootstrap import Platform
 from headwater.core.object_keys import EventObject
 from headwater.entrypoints.commands.output import console, demand_word, progress, show_table
 from headwater.errors import FixSettings, RejectEvent
+from headwater.ports import BrokenObject
 
 _commands = typer.Typer(no_args_is_help=True, help="The bucket that history is loaded from.")
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M"]
+_DAY = "%Y-%m-%d"
+_FORMATS = [_DAY, "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M"]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,10 +32,25 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_commands, name="s3", rich_help_panel="Pipeline")
 
 
+def _end_of(text: str) -> datetime:
+    """Where the last day or hour ends."""
+    for form in _FORMATS:
+        with suppress(ValueError):
+            at = datetime.strptime(text, form).replace(minute=0, tzinfo=UTC)
+            return at + (timedelta(days=1) if form == _DAY else timedelta(hours=1))
+    raise typer.BadParameter(f"{text!r} is neither a day like 2026-01-31 nor an hour like 2026-01-31T08.")
+
+
 def backfill(
     first: Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First day or hour, UTC.")],
-    last: Annotated[
-        datetime, typer.Option("--to", formats=_FORMATS, help="Last day (with all its hours) or hour, UTC.")
+    end: Annotated[
+        datetime,
+        typer.Option(
+            "--to",
+            parser=_end_of,
+            metavar=f"[{'|'.join(_FORMATS)}]",
+            help="Last day (with all its hours) or hour, UTC.",
+        ),
     ],
     streams: Annotated[list[str] | None, typer.Option("--streams", help="Only this stream; repeatable.")] = None,
     bucket: Annotated[str | None, typer.Option(help="Bucket; without it that of the settings.")] = None,
@@ -59,7 +77,6 @@ def backfill(
     platform = Platform()
     store = platform.objects(bucket)
     start = first.replace(tzinfo=UTC)
-    end = last.replace(tzinfo=UTC) + (timedelta(days=1) if last.hour == last.minute == 0 else timedelta(hours=1))
     names = [name for each in streams or () for name in each.split(",") if name]
     found = objects.list_objects(store, start, end, prefix, names)
     if reload:
@@ -82,7 +99,7 @@ def _send(platform: Platform, store: S3Objects, found: Sequence[EventObject], ag
         for each in found:
             try:
                 loaded = platform.load_object(store, each, again)
-            except objects.BrokenObject as error:
+            except BrokenObject as error:
                 broken += 1
                 rows.append((each.stored.key, "broken", 0, 0, str(error)))
             else:
@@ -134,6 +151,6 @@ def _show_taken_out(taken: TakenOut, heading: str) -> None:
 def _bar() -> Bar:
     """How many bytes of the objects are done, and how long the rest may take; on a terminal only."""
     return Bar(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=progress,
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=progress,
         disable=not progress.is_terminal,
     )  # fmt: skip
