@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,8 @@ from headwater.errors import Stop
 from headwater.ports import Clock, Database, EventLog, Row, Watermarks
 
 _RECENT = timedelta(days=1)
+_PAUSE_S = 0.2
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,9 @@ class PartitionBooks:
     partition: int
     end: int
     claimed_to: int
+    # The first offset of a claim that is not stored; where there is none, the end of the last.
+    settled_to: int
+    open_claims: int
     messages: int
     staged: int
     dead_letters: int
@@ -34,13 +40,36 @@ class PartitionBooks:
         return self.end - self.claimed_to
 
 
-def reconcile(stream: Stream, log: EventLog, database: Database, clock: Clock) -> list[PartitionBooks]:
-    """Compare Kafka's offsets, the claims, the books and the tables of one stream.
+def reconcile(
+    stream: Stream, log: EventLog, database: Database, clock: Clock, patience_s: float = _PATIENCE_S
+) -> list[PartitionBooks]:
+    """Compare Kafka's offsets, the claims, the books and the tables of one stream; others may store meanwhile.
 
-    Raises `Stop` naming every partition whose numbers do not agree. Messages that arrived since the last drain are
-    lag, not a fault.
+    Raises `Stop` naming every partition whose numbers do not agree, at two looks. A claim that is being stored is given
+    `patience_s` to be closed; messages that arrived since the last drain are lag. Neither is a fault.
     """
-    marks = log.watermarks(stream.topic)
+    books = _look(stream, log, database, clock)
+    open_from = {b.partition: b.settled_to for b in books if b.open_claims}
+    deadline = time.monotonic() + patience_s
+    while True:
+        doubtful = {b.partition for b in books if b.faults}
+        waits = {b.partition for b in books if b.open_claims and b.settled_to == open_from.get(b.partition)}
+        if not doubtful and (not waits or time.monotonic() >= deadline):
+            break
+        time.sleep(_PAUSE_S)
+        books = _look(stream, log, database, clock)
+        if any(b.faults for b in books if b.partition in doubtful):
+            break
+    faults = [f"{b.topic}[{b.partition}]: {fault}" for b in books for fault in b.faults]
+    faults += [
+        f"{b.topic}[{b.partition}]: {b.open_claims} claims are not stored" for b in books if b.partition in waits
+    ]
+    if faults:
+        raise Stop("Ingestion does not add up. Nothing was changed; look at these ranges:\n" + "\n".join(faults))
+    return books
+
+
+def _look(stream: Stream, log: EventLog, database: Database, clock: Clock) -> list[PartitionBooks]:
     rows = database.rows(
         "ops/reconcile",
         topic=stream.topic,
@@ -48,11 +77,8 @@ def reconcile(stream: Stream, log: EventLog, database: Database, clock: Clock) -
         staging=stream.staging_name,
         since=clock.now() - _RECENT,
     )
-    books = _books(stream, marks, {row["partition"]: row for row in rows})
-    faults = [f"{b.topic}[{b.partition}]: {fault}" for b in books for fault in b.faults]
-    if faults:
-        raise Stop("Ingestion does not add up. Nothing was changed; look at these ranges:\n" + "\n".join(faults))
-    return books
+    # Kafka's ends come last: what is claimed lies before them.
+    return _books(stream, log.watermarks(stream.topic), {row["partition"]: row for row in rows})
 
 
 def _books(stream: Stream, marks: Mapping[int, Watermarks], rows: Mapping[int, Row]) -> list[PartitionBooks]:
@@ -65,6 +91,8 @@ def _books(stream: Stream, marks: Mapping[int, Watermarks], rows: Mapping[int, R
                 partition=partition,
                 end=mark.end,
                 claimed_to=int(row.get("claimed_to", 0)),
+                settled_to=int(row.get("settled_to", 0)),
+                open_claims=int(row.get("open_claims", 0)),
                 messages=int(row.get("messages", 0)),
                 staged=int(row.get("staged", 0)),
                 dead_letters=int(row.get("dead_letters", 0)),
@@ -81,12 +109,10 @@ def _faults(row: Row, mark: Watermarks) -> list[str]:
     stored = row["staged"] + row["dead_letters"] + row["heartbeats"]
     if row["gaps"]:
         faults.append(f"{row['gaps']} claims do not follow on the one before")
-    if row["open_claims"]:
-        faults.append(f"{row['open_claims']} claims are not stored")
     if row["claimed_to"] > mark.end:
         faults.append(f"claims reach offset {row['claimed_to']:,}, Kafka ends at {mark.end:,}")
-    if not row["open_claims"] and stored > row["messages"]:
-        faults.append(f"{stored:,} rows were booked for {row['messages']:,} messages")
+    if not stored <= row["messages"] <= stored + row["lost"]:
+        faults.append(f"{stored:,} rows and {row['lost']:,} lost were booked for {row['messages']:,} messages")
     if row["recent_rows"] != row["recent_messages"] or row["recent_offsets"] != row["recent_messages"]:
         faults.append(
             f"the tables hold {row['recent_rows']:,} recent rows with {row['recent_offsets']:,} offsets, "
