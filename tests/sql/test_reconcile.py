@@ -110,6 +110,7 @@ def test_what_comes_between_the_books_and_kafkas_ends_is_no_fault(stage: Stage) 
             "hold 7 recent rows with 6 offsets",
         ),
         (f"ALTER TABLE ops.claims DELETE WHERE from_offset = 0 {SYNC}", "1 claims do not follow"),
+        (f"ALTER TABLE ops.claims DELETE WHERE from_offset = 3 {SYNC}", "stand up to offset 6, claims reach 3"),
         (f"ALTER TABLE ops.stored UPDATE staged = staged - 1 WHERE from_offset = 0 {SYNC}", "booked for 6 messages"),
     ],
 )

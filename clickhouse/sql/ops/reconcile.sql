@@ -32,7 +32,11 @@ WITH
     ) AS settled,
     held AS
     (
-        SELECT partition, count() AS rows, uniqExact(offset) AS offsets
+        SELECT
+            partition,
+            countIf(offset < settled[partition])             AS rows,
+            uniqExactIf(offset, offset < settled[partition]) AS offsets,
+            max(offset) + 1                                  AS reached
         FROM
         (
             SELECT partition, offset FROM analytics.{staging:Identifier}
@@ -47,12 +51,11 @@ WITH
             SELECT DISTINCT partition, offset FROM ops.erased
             WHERE topic = {topic:String} AND epoch = {epoch:UUID} AND ingested_at >= {since:DateTime64(3, 'UTC')}
         )
-        WHERE offset < settled[partition]
         GROUP BY partition
     )
 SELECT
     b.partition AS partition, claims, open_claims, gaps, claimed_to, settled_to, messages, staged, dead_letters, heartbeats, lost,
-    recent_messages, h.rows AS recent_rows, h.offsets AS recent_offsets
+    recent_messages, h.rows AS recent_rows, h.offsets AS recent_offsets, h.reached AS held_to
 FROM
 (
     SELECT

@@ -27,12 +27,19 @@ class PartitionBooks:
     # The first offset of a claim that is not stored; where there is none, the end of the last.
     settled_to: int
     open_claims: int
+    # The end of the rows of the last day.
+    held_to: int
     messages: int
     staged: int
     dead_letters: int
     heartbeats: int
     lost: int
     faults: tuple[str, ...]
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether something looks wrong; at one look that may be work of others that goes on meanwhile."""
+        return bool(self.faults) or self.held_to > self.claimed_to
 
     @property
     def lag(self) -> int:
@@ -48,28 +55,39 @@ def reconcile(
     Raises `Stop` naming every partition whose numbers do not agree, at two looks. A claim that is being stored is given
     `patience_s` to be closed; messages that arrived since the last drain are lag. Neither is a fault.
     """
-    books = _look(stream, log, database, clock)
-    open_from = {b.partition: b.settled_to for b in books if b.open_claims}
+    first = before = _look(stream, log, database, clock)
     deadline = time.monotonic() + patience_s
-    while True:
-        doubtful = {b.partition for b in books if b.faults}
-        waits = {b.partition for b in books if b.open_claims and b.settled_to == open_from.get(b.partition)}
-        if not doubtful and (not waits or time.monotonic() >= deadline):
-            break
+    while any(b.is_doubtful or b.open_claims for b in before.values()):
         time.sleep(_PAUSE_S)
         books = _look(stream, log, database, clock)
-        if any(b.faults for b in books if b.partition in doubtful):
+        faults = [text for p, b in books.items() if p in before for text in _standing(before[p], b)]
+        waits = [text for p, b in books.items() if p in first for text in _still_open(first[p], b)]
+        if faults or (waits and time.monotonic() >= deadline):
+            raise Stop(
+                "Ingestion does not add up. Nothing was changed; look at these ranges:\n" + "\n".join(faults + waits)
+            )
+        before = books
+        if not waits and not any(b.is_doubtful for b in books.values()):
             break
-    faults = [f"{b.topic}[{b.partition}]: {fault}" for b in books for fault in b.faults]
-    faults += [
-        f"{b.topic}[{b.partition}]: {b.open_claims} claims are not stored" for b in books if b.partition in waits
-    ]
-    if faults:
-        raise Stop("Ingestion does not add up. Nothing was changed; look at these ranges:\n" + "\n".join(faults))
-    return books
+    return list(before.values())
 
 
-def _look(stream: Stream, log: EventLog, database: Database, clock: Clock) -> list[PartitionBooks]:
+def _standing(before: PartitionBooks, now: PartitionBooks) -> list[str]:
+    """What is wrong at both looks."""
+    faults = list(now.faults) if before.faults else []
+    if now.claimed_to < before.held_to:
+        faults.append(f"rows stand up to offset {before.held_to:,}, claims reach {now.claimed_to:,}")
+    return [f"{now.topic}[{now.partition}]: {fault}" for fault in faults]
+
+
+def _still_open(first: PartitionBooks, now: PartitionBooks) -> list[str]:
+    """The claim that was open at the first look still is."""
+    if not (first.open_claims and now.open_claims and first.settled_to == now.settled_to):
+        return []
+    return [f"{now.topic}[{now.partition}]: {now.open_claims} claims are not stored"]
+
+
+def _look(stream: Stream, log: EventLog, database: Database, clock: Clock) -> dict[int, PartitionBooks]:
     rows = database.rows(
         "ops/reconcile",
         topic=stream.topic,
@@ -81,25 +99,24 @@ def _look(stream: Stream, log: EventLog, database: Database, clock: Clock) -> li
     return _books(stream, log.watermarks(stream.topic), {row["partition"]: row for row in rows})
 
 
-def _books(stream: Stream, marks: Mapping[int, Watermarks], rows: Mapping[int, Row]) -> list[PartitionBooks]:
-    books = []
+def _books(stream: Stream, marks: Mapping[int, Watermarks], rows: Mapping[int, Row]) -> dict[int, PartitionBooks]:
+    books = {}
     for partition, mark in marks.items():
         row = rows.get(partition, {})
-        books.append(
-            PartitionBooks(
-                topic=stream.topic,
-                partition=partition,
-                end=mark.end,
-                claimed_to=int(row.get("claimed_to", 0)),
-                settled_to=int(row.get("settled_to", 0)),
-                open_claims=int(row.get("open_claims", 0)),
-                messages=int(row.get("messages", 0)),
-                staged=int(row.get("staged", 0)),
-                dead_letters=int(row.get("dead_letters", 0)),
-                heartbeats=int(row.get("heartbeats", 0)),
-                lost=int(row.get("lost", 0)),
-                faults=tuple(_faults(row, mark)) if row else (),
-            )
+        books[partition] = PartitionBooks(
+            topic=stream.topic,
+            partition=partition,
+            end=mark.end,
+            claimed_to=int(row.get("claimed_to", 0)),
+            settled_to=int(row.get("settled_to", 0)),
+            open_claims=int(row.get("open_claims", 0)),
+            held_to=int(row.get("held_to", 0)),
+            messages=int(row.get("messages", 0)),
+            staged=int(row.get("staged", 0)),
+            dead_letters=int(row.get("dead_letters", 0)),
+            heartbeats=int(row.get("heartbeats", 0)),
+            lost=int(row.get("lost", 0)),
+            faults=tuple(_faults(row, mark)) if row else (),
         )
     return books
 
