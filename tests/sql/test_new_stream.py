@@ -57,7 +57,7 @@ def stage(warehouse: ClickHouse, front: Front, monkeypatch: pytest.MonkeyPatch) 
     owner = ClickHouse(front.owner_url)
     owner.statements([_STAGING, *create_chain(PROBE)])
     owner.close()
-    monkeypatch.setitem(STREAMS, PROBE.name, PROBE)  # type: ignore[arg-type]
+    monkeypatch.setitem(STREAMS, PROBE.name, PROBE)
     made = Stage(warehouse)
     made.log.ensure(Topic(name=PROBE.topic, partitions=1, config={}))
     return made

@@ -62,12 +62,13 @@ def reconcile(
         books = _look(stream, log, database, clock)
         faults = [text for p, b in books.items() if p in before for text in _standing(before[p], b)]
         waits = [text for p, b in books.items() if p in first for text in _still_open(first[p], b)]
-        if faults or (waits and time.monotonic() >= deadline):
+        is_late = time.monotonic() >= deadline
+        if faults or (waits and is_late):
             raise Stop(
                 "Ingestion does not add up. Nothing was changed; look at these ranges:\n" + "\n".join(faults + waits)
             )
         before = books
-        if not waits and not any(b.is_doubtful for b in books.values()):
+        if not waits and (is_late or not any(b.is_doubtful for b in books.values())):
             break
     return list(before.values())
 
