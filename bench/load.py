@@ -43,6 +43,8 @@ BROWSER = STREAMS["browser"]
 _URL = "BENCH_CLICKHOUSE_URL"
 _ROOT = Path(__file__).resolve().parents[1]
 _MILLION = 1e6
+_LEAST_PER_CPU_S = 300_000
+_MOST_BYTES = 300e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def bench(lines: int = 1_000_000, repeats: int = 3, seed: int = 7) -> None:
-    """Compare the arms; the loader must send at least 300,000 lines per CPU-second."""
+    """Compare the arms; exit code 1 when the loader sends less than 300,000 lines per CPU-second or needs much memory.
+
+    Memory must not depend on the file: `--lines 14000000` makes one of 5 GB.
+    """
     folder = Path(tempfile.mkdtemp(prefix="hwl-"))
     try:
         console.print(f"generating {lines:,} lines")
@@ -159,6 +164,11 @@ def _report(runs: list[Run]) -> None:
     console.print(f"The loader takes {ratio:.2f} of the CPU time of the bare loop.")
     result = {"runs": [asdict(run) for run in runs], "load_per_cpu_s": middle["load"], "ratio_to_bare": ratio}
     sys.stdout.write(json.dumps(result) + "\n")
+    most = max(run.peak_bytes for run in runs if run.arm == "load")
+    if middle["load"] < _LEAST_PER_CPU_S or most > _MOST_BYTES:
+        raise SystemExit(
+            f"Required: {_LEAST_PER_CPU_S:,} lines per CPU-second in {_MOST_BYTES / _MILLION:,.0f} MB at most."
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.contracts.rejects import RejectReason
-from headwater.contracts.streams import STREAMS, Stream
+from headwater.contracts.streams import MAX_MESSAGE_BYTES, STREAMS, Stream
+from headwater.core.reference import example_message
 from headwater.core.verdict import Accepted, Heartbeat, Rejected, judge
 from tests.contract.chain import Verdict, engine_verdicts
 from tests.contract.mutations import KAFKA_TIME, messages
@@ -31,6 +33,28 @@ def test_python_and_engine_agree_on_mutated_messages(stream: Stream, contract_en
 def test_python_and_engine_agree_on_many_mutated_messages(stream: Stream, contract_engine: ClickHouse) -> None:
     for seed in range(SEED + 1, SEED + 7):
         _compare(stream, contract_engine, seed, _AT_ONCE)
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=lambda stream: stream.name)
+def test_python_and_engine_agree_on_strings_of_a_megabyte(stream: Stream, contract_engine: ClickHouse) -> None:
+    usual = example_message(stream).encode()
+    empty = len(_with_unknown(usual, ""))
+    raws = [_with_unknown(usual, "x" * (MAX_MESSAGE_BYTES - empty + more)) for more in (0, 1)]
+    raws += [
+        _with_unknown(usual, piece * (900_000 // len(piece.encode())))
+        for piece in ("é", r"\u0041", r"\"", "[", ":", r"\ud800")
+    ]
+    for field in stream.fields:
+        raws.append(json.dumps({**json.loads(usual), field.name: "7" * 900_000}).encode())
+    raws += [usual.replace(b"{", b'{"' + b"k" * 900_000 + b'":1,', 1), b'"' * 900_000, b"\xff" * 900_000]
+    in_engine = engine_verdicts(contract_engine, stream, raws, KAFKA_TIME)
+    in_python: list[Verdict] = [judge(stream, raw, KAFKA_TIME) for raw in raws]
+    _assert_equal(stream, 0, raws, in_python, in_engine)
+    assert [_kind(verdict) for verdict in in_python[:3]] == ["accepted", "too_large", "accepted"]
+
+
+def _with_unknown(usual: bytes, value: str) -> bytes:
+    return usual.replace(b"{", f'{{"unknown":"{value}",'.encode(), 1)
 
 
 def _compare(stream: Stream, engine: ClickHouse, seed: int, count: int) -> Counter[str]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from headwater.contracts import streams as contract
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "airflow" / "dags").glob("*.py"))
 STREAMS = ("browser", "device", "geo", "location")
@@ -177,6 +179,11 @@ def test_the_report_is_made_also_when_a_check_has_failed() -> None:
 
 def test_every_file_holds_one_dag_of_its_own_name() -> None:
     assert {path.stem for path in FILES} == {dag["file"] for dag in _dags().values()} == set(_dags())
+
+
+def test_every_stream_of_the_contract_is_drained_by_a_dag() -> None:
+    tasks = {name for dag in _dags().values() for name in dag["tasks"] if name.startswith("consume_")}
+    assert tasks == {f"consume_{stream.topic}" for stream in contract.STREAMS.values()}
 
 
 @pytest.mark.parametrize("dag_id", [path.stem for path in FILES])

@@ -171,7 +171,13 @@ def test_an_error_that_needs_a_person_ends_the_service_and_is_kept_for_the_statu
     assert ended["error"].startswith("FloodOfRejects")
     status = json.loads(shell.run("consume", "--status", "--json"))
     assert [(error["stream"], error["consequence"]) for error in status["errors"]] == [("geo", "stop")]
-    assert "FloodOfRejects" in shell.run("consume", "--status")
+    shown = shell.run("consume", "--status")
+    heads = next(line for line in shown.splitlines() if "partition" in line)
+    assert [head.strip() for head in heads.strip("┃ ").split("┃")] == [
+        "stream", "partition", "position", "end", "lag", "messages/s", "last stored at", "last error",
+    ]  # fmt: skip
+    assert "FloodOfRejects" in shown
+    assert all("stop, 20" in line for line in shown.splitlines() if "│ geo" in line)
 
 
 @pytest.mark.usefixtures("warehouse")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
+import pty
 import random
+import re
 import signal
 import subprocess
 import sys
+import termios
 from collections import Counter
 from pathlib import Path
 from uuid import uuid4
@@ -31,6 +35,7 @@ from tests.integration.loader import NOTE_LINES, URL
 from tests.support.events import browser
 from tests.support.front import Front
 from tests.support.kafka import Broker
+from tests.support.shell import HEADWATER, Shell
 from tests.support.topics import fresh_topics
 
 pytestmark = pytest.mark.stack
@@ -122,6 +127,37 @@ def test_a_file_that_ends_in_the_middle_is_told_and_goes_on_when_it_is_whole(
         _loader(log, warehouse).load(BROWSER, path)
     path.write_bytes(packed)
     assert _loader(log, warehouse).load(BROWSER, path).sent == 5_000
+
+
+@pytest.mark.usefixtures("log", "warehouse")
+def test_on_a_terminal_a_bar_shows_messages_and_rate(front: Front, broker: Broker, tmp_path: Path) -> None:
+    path = tmp_path / "browser_events.jsonl"
+    path.write_bytes(b"".join(browser(f"e{n}") + b"\n" for n in range(25_000)))
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 160))
+    shell = Shell.of(front, broker, tmp_path / "home")
+    with subprocess.Popen(
+        [HEADWATER, "load", str(path)], env={**shell.environment, "TERM": "xterm"}, stdout=subprocess.DEVNULL,
+        stderr=slave,
+    ) as process:  # fmt: skip
+        os.close(slave)
+        shown = _read_all(master)
+    assert process.returncode == 0, shown
+    assert re.search(r"browser_events\.jsonl .*100%.* [\d,]+ messages .*[\d,]+/s", shown), shown
+
+
+def _read_all(terminal: int) -> str:
+    """What is written to a terminal until nobody has it open."""
+    pieces = []
+    try:
+        while piece := os.read(terminal, 65_536):
+            pieces.append(piece)
+    except OSError as error:  # Linux's way to tell the end of a terminal
+        if error.errno != errno.EIO:
+            raise
+    finally:
+        os.close(terminal)
+    return b"".join(pieces).decode()
 
 
 def _send(log: KafkaLog, topic: str, *values: bytes) -> object:

@@ -1,4 +1,4 @@
--- One row per claimed partition of a topic: what the claims promise, what the books say, what the tables hold.
+-- One row per claimed partition of a topic: what the claims that are stored promise, what the books say, what the tables hold.
 WITH
     claimed AS
     (
@@ -19,9 +19,24 @@ WITH
         WHERE topic = {topic:String} AND epoch = {epoch:UUID}
         LIMIT 1 BY claim_id
     ),
+    -- Up to where every claim was stored, before the tables are looked at: behind it somebody may be at work.
+    (
+        SELECT mapFromArrays(groupArray(partition), groupArray(reached))
+        FROM
+        (
+            SELECT c.partition AS partition, if(countIf(NOT s.is_stored) = 0, max(c.to_offset), minIf(c.from_offset, NOT s.is_stored)) AS reached
+            FROM claimed AS c
+            LEFT JOIN booked AS s ON s.claim_id = c.claim_id
+            GROUP BY partition
+        )
+    ) AS settled,
     held AS
     (
-        SELECT partition, count() AS rows, uniqExact(offset) AS offsets
+        SELECT
+            partition,
+            countIf(offset < settled[partition])             AS rows,
+            uniqExactIf(offset, offset < settled[partition]) AS offsets,
+            max(offset) + 1                                  AS reached
         FROM
         (
             SELECT partition, offset FROM analytics.{staging:Identifier}
@@ -39,8 +54,8 @@ WITH
         GROUP BY partition
     )
 SELECT
-    b.partition AS partition, claims, open_claims, gaps, claimed_to, messages, staged, dead_letters, heartbeats, lost,
-    recent_messages, h.rows AS recent_rows, h.offsets AS recent_offsets
+    b.partition AS partition, claims, open_claims, gaps, claimed_to, settled_to, messages, staged, dead_letters, heartbeats, lost,
+    recent_messages, h.rows AS recent_rows, h.offsets AS recent_offsets, h.reached AS held_to
 FROM
 (
     SELECT
@@ -49,12 +64,16 @@ FROM
         countIf(NOT s.is_stored)              AS open_claims,
         countIf(c.from_offset != c.expected_from) AS gaps,
         max(c.to_offset)                      AS claimed_to,
-        sum(c.messages)                       AS messages,
+        any(settled[c.partition])             AS settled_to,
+        sumIf(c.messages, s.is_stored)        AS messages,
         sum(s.staged)                         AS staged,
         sum(s.dead_letters)                   AS dead_letters,
         sum(s.heartbeats)                     AS heartbeats,
         sum(s.lost)                           AS lost,
-        sumIf(s.staged + s.dead_letters + s.heartbeats, c.ingested_at >= {since:DateTime64(3, 'UTC')}) AS recent_messages
+        sumIf(
+            s.staged + s.dead_letters + s.heartbeats,
+            c.ingested_at >= {since:DateTime64(3, 'UTC')} AND c.to_offset <= settled[c.partition]
+        )                                     AS recent_messages
     FROM claimed AS c
     LEFT JOIN booked AS s ON s.claim_id = c.claim_id
     GROUP BY partition

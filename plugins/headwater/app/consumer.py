@@ -77,8 +77,11 @@ class Consumer:
         with ThreadPoolExecutor(len(self._members), thread_name_prefix="member") as pool:
             for name in self._members:
                 pool.submit(self._keep, name, stopping)
-            while not stopping.wait(every_s):
-                look()
+            try:
+                while not stopping.wait(every_s):
+                    look()
+            finally:
+                stopping.set()  # also after an unforeseen error, for the members would run on unwatched
         look()
         if self._fatal is not None:
             raise self._fatal

@@ -144,6 +144,18 @@ def test_the_last_look_comes_after_every_member_has_ended() -> None:
     assert seen[-1]
 
 
+def test_an_unforeseen_error_of_the_look_ends_all_members_in_order() -> None:
+    member = Script()
+
+    def look() -> None:
+        if member.running.is_set():
+            raise KeyError("partition")
+
+    with pytest.raises(KeyError, match="partition"):
+        _run(_consumer({"geo": member}), threading.Event(), look)
+    assert member.ended_in_order
+
+
 def test_what_is_done_periodically_survives_errors_of_ours_and_ends_when_told() -> None:
     stopping, calls = threading.Event(), []
 
