@@ -211,6 +211,60 @@ GROUP BY
     v.hour,
     v.page_url,
     v.browser_name,
+    v.device_type
+UNION ALL
+WITH
+    open_days AS
+    (
+        SELECT day
+        FROM ops.leading_prints
+        WHERE (day, print) NOT IN (
+            SELECT
+                day,
+                print
+            FROM ops.leading_hours
+            WHERE page_url = ''
+        )
+    )
+SELECT
+    v.hour AS hour,
+    v.page_url AS page_url,
+    v.browser_name AS browser_name,
+    v.device_type AS device_type,
+    count() AS cnt
+FROM
+(
+    SELECT
+        hour,
+        page_url,
+        browser_name,
+        device_type,
+        user_key,
+        viewed_at
+    FROM ops.product_views
+    WHERE (toDate(hour) >= (toDate(now('UTC')) - 7)) AND (toDate(hour) NOT IN (
+        SELECT day
+        FROM open_days
+    ))
+) AS v
+INNER JOIN
+(
+    SELECT
+        user_key,
+        groupArray(purchased_at) AS bought
+    FROM ops.purchase_weeks
+    WHERE (toDate(purchased_at) >= (toDate(now('UTC')) - 7)) AND (week = toUInt16(intDiv(toUInt16(toDate(purchased_at)), 7))) AND (user_key IN (
+        SELECT user_key
+        FROM ops.purchase_weeks
+        WHERE toDate(purchased_at) >= toDate(now('UTC'))
+    ))
+    GROUP BY user_key
+) AS p ON p.user_key = v.user_key
+WHERE arrayExists(at -> ((at >= v.viewed_at) AND (at <= (v.viewed_at + toIntervalDay(7)))), p.bought) AND (NOT arrayExists(at -> ((at >= v.viewed_at) AND (at <= (v.viewed_at + toIntervalDay(7))) AND (toDate(at) < toDate(now('UTC')))), p.bought))
+GROUP BY
+    v.hour,
+    v.page_url,
+    v.browser_name,
     v.device_type;
 
 CREATE VIEW analytics.browser_device_hourly_events_agg
@@ -567,18 +621,16 @@ CREATE VIEW analytics.retention_daily
     `users` UInt64
 )
 AS SELECT
-    cohort_date,
+    arrayMin(days) AS cohort_date,
     toUInt32(seen - cohort_date) AS day_number,
     count() AS users
 FROM
 (
-    SELECT
-        min(date) AS cohort_date,
-        groupUniqArray(date) AS days
+    SELECT groupArray(date) AS days
     FROM ops.user_days
     GROUP BY user_domain_id
 )
-ARRAY JOIN days AS seen
+ARRAY JOIN arrayDistinct(days) AS seen
 GROUP BY
     cohort_date,
     day_number;
@@ -3171,6 +3223,7 @@ LEFT JOIN
             toDate(purchased_at) AS bought,
             sum(cityHash64(week, user_key, purchased_at)) AS print
         FROM ops.purchase_weeks
+        WHERE toDate(purchased_at) < toDate(now('UTC'))
         GROUP BY toDate(purchased_at)
     ) AS d
     ARRAY JOIN range(8) AS back

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,11 +77,55 @@ def test_counted_days_are_read_and_not_looked_up(no_facts: ClickHouse, facts: Fa
     assert min(row[-1] for row in _found(no_facts)) > 1000
 
 
-def test_a_day_is_not_counted_before_the_purchases_that_can_follow(no_facts: ClickHouse, facts: Facts) -> None:
-    assert count_leading_days(no_facts, FixedClock(datetime(2026, 5, 10, 23, 59, tzinfo=UTC))) == 2
+def test_only_days_that_are_over_are_counted(no_facts: ClickHouse, facts: Facts) -> None:
+    assert count_leading_days(no_facts, FixedClock(datetime(2026, 5, 9, 23, 59, tzinfo=UTC))) == 2
     counted = rows_of(no_facts, "SELECT DISTINCT day FROM ops.leading_hours ORDER BY day")
     assert [row[0] for row in counted] == [date(2026, 5, 1), date(2026, 5, 2)]
     assert _found(no_facts) == _looked_up(no_facts)
+
+
+def test_purchases_of_today_count_on_top_of_what_is_counted(no_facts: ClickHouse, front: Front) -> None:
+    """Each view once: not where it was counted with an earlier purchase, and not more than seven days before."""
+    no_facts.statements(["TRUNCATE TABLE ops.leading_hours"])
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+
+    def at(days: int, hours: int) -> str:
+        return str(today + timedelta(days=days, hours=hours))
+
+    facts = Facts(front.writer_url)
+    facts.insert(
+        [
+            fact("both", at(-2, 1), "/product_a", user="both"),
+            fact("bought", at(-1, 2), "/confirmation", user="both"),
+            fact("between", at(-1, 3), "/product_b", user="both"),
+            fact("once", at(-7, 5), "/product_c", user="once"),
+            fact("seven", at(-7, 6), "/product_c", user="seven"),
+            fact("other", at(-1, 4), "/product_a", user="other"),
+            fact("own", at(0, 0), "/product_d", user="once"),
+        ],
+        "before",
+    )
+    assert count_leading_days(no_facts, FixedClock(datetime.now(UTC))) == 3
+    assert sum(row[-1] for row in _found(no_facts)) == 1
+    facts.insert(
+        [
+            fact("now", at(0, 0), "/confirmation", user="both"),
+            fact("again", at(0, 0).replace("00:00:00", "00:00:01"), "/confirmation", user="both"),
+            fact("first", at(0, 5), "/confirmation", user="once"),
+            fact("late", at(0, 6).replace("06:00:00", "06:00:01"), "/confirmation", user="seven"),
+            fact("tomorrow", at(1, 1), "/confirmation", user="other"),
+        ],
+        "now",
+    )
+    facts.close()
+    found = _found(no_facts)
+    assert sorted((row[1], row[-1]) for row in found) == [
+        ("/product_a", 1), ("/product_a", 1), ("/product_b", 1), ("/product_c", 1), ("/product_d", 1),
+    ]  # fmt: skip
+    assert found == _looked_up(no_facts)
+    assert count_leading_days(no_facts, FixedClock(datetime.now(UTC))) == 0, "purchases of today open no day"
+    no_facts.statements([f"ALTER TABLE ops.leading_hours UPDATE cnt = cnt + 1000 WHERE page_url != '' {_MUTATION}"])
+    assert sum(row[-1] for row in _found(no_facts)) == 1005
 
 
 CHANGES: dict[str, tuple[Callable[[ClickHouse, Facts], None], int]] = {

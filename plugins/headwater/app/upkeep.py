@@ -9,8 +9,6 @@ from headwater.contracts.streams import STREAMS
 from headwater.ports import Clock, Database
 
 STAGING_KEPT = timedelta(days=7)
-# A purchase follows a product view for seven days: later than that only late events change a day's count.
-LEADS_FOR = timedelta(days=8)
 _DERIVED = ("fact_events", "agg_events_hourly", "agg_traffic_sources", "visit_hours", "visit_days")
 
 
@@ -38,12 +36,12 @@ def optimize_tables(database: Database, clock: Clock, budget_s: float = 120.0) -
 def count_leading_days(database: Database, clock: Clock, budget_s: float = 60.0) -> int:
     """Count the views that led to purchases on days that are over, newest first, for at most about `budget_s`.
 
-    Returns the days that were counted. A count is used while the day's views and purchases stay as they were; killed or
-    done twice, it changes nothing.
+    Returns the days that were counted. A count holds what purchases before today followed, and is used while these and
+    the day's views stay as they were; killed or done twice, it changes nothing.
     """
     started = clock.now()
     counted = 0
-    for row in database.rows("build/uncounted_days", until=(started - LEADS_FOR).date()):
+    for row in database.rows("build/uncounted_days", until=started.date() - timedelta(days=1)):
         if (clock.now() - started).total_seconds() > budget_s:
             break
         database.run("build/count_leading", day=row["day"], print=row["print"])

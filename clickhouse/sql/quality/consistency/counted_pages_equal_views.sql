@@ -26,7 +26,7 @@ FROM
         (
             SELECT user_key, purchased_at
             FROM ops.purchase_weeks
-            WHERE toDate(purchased_at) BETWEEN newest AND newest + 7
+            WHERE toDate(purchased_at) BETWEEN newest AND newest + 7 AND toDate(purchased_at) < toDate(now('UTC'))
               AND week = toUInt16(intDiv(toUInt16(toDate(purchased_at)), 7)) -- each purchase has a second row
         ) AS p ON p.user_key = w.user_key AND p.purchased_at >= w.viewed_at
         WHERE p.purchased_at <= w.viewed_at + INTERVAL 7 DAY
