@@ -17,7 +17,7 @@ from headwater.contracts.streams import Stream
 from headwater.core.flood import FloodLimit
 from headwater.core.ranges import Batch, Held
 from headwater.errors import Retry
-from headwater.ports import Clock, EventLog, EventReader, FlushLimits, Ledger, Unwatched, Watch
+from headwater.ports import Clock, EventLog, EventReader, FlushLimits, Ledger, Watch
 
 log_ = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Ingest:
         self._log = log
         self._ledger = ledger
         self._clock = clock
-        self._storer = Storer(stream, log, ledger, clock, watch or Unwatched(), flood or FloodLimit())
+        self._storer = Storer(stream, log, ledger, clock, watch, flood)
 
     def drain(self, limits: FlushLimits, timeout_s: float = 600.0) -> Moved:
         """Store everything that the topic holds now, then return.

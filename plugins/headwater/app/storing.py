@@ -22,7 +22,7 @@ from headwater.contracts.streams import Stream
 from headwater.core.flood import FloodLimit
 from headwater.core.ranges import Batch, Claim, Held, Stored
 from headwater.errors import Retry, Stop
-from headwater.ports import Clock, EventLog, Ledger, Watch
+from headwater.ports import Clock, EventLog, Ledger, Unwatched, Watch
 
 log_ = logging.getLogger(__name__)
 
@@ -68,14 +68,20 @@ class Storer:
     """Stores what one member reads, from any number of threads: of one partition one batch after the other."""
 
     def __init__(
-        self, stream: Stream, log: EventLog, ledger: Ledger, clock: Clock, watch: Watch, flood: FloodLimit
+        self,
+        stream: Stream,
+        log: EventLog,
+        ledger: Ledger,
+        clock: Clock,
+        watch: Watch | None = None,
+        flood: FloodLimit | None = None,
     ) -> None:
         self._stream = stream
         self._log = log
         self._ledger = ledger
         self._clock = clock
-        self._watch = watch
-        self._guard = FloodGuard(ledger, flood)
+        self._watch = watch or Unwatched()
+        self._guard = FloodGuard(ledger, flood or FloodLimit())
         self._member = f"{socket.gethostname()}/{os.getpid()}"
         self.epoch: UUID = log.epoch(stream.topic)
         self._next: dict[int, int] = {}
