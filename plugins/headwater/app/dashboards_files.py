@@ -7,6 +7,8 @@ Charts stand in a dashboard by their UUID; `bundle` gives them the numbers that 
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,13 @@ _LEFTOVER_METADATA = frozenset(
         "timed_refresh_immune_slices", "color_namespace",
     }
 )  # fmt: skip
+# A file holds no secret of a connection, not even a masked one.
+_NEVER_KEPT = (
+    "allow_csv_upload", "allow_file_upload", "server_cert", "password", "encrypted_extra", "masked_encrypted_extra",
+    "ssh_tunnel",
+)  # fmt: skip
+_SECRET = re.compile(r'"\w*(?:password|secret|token|private_key|encrypted_extra)\w*":')
+_PASSWORD = re.compile(r"(?<=://)([^:@/]*):[^@/]*@")
 _LEFTOVER_FILTER = frozenset({"chartsInScope", "tabsInScope"})
 
 
@@ -84,9 +93,9 @@ def normalised(kind: str, document: Document, like: Document | None = None) -> D
     """The one form of an asset; lists that have no order of their own keep that of `like`, new members last."""
     found = _without(copy.deepcopy(document), _DEFAULTS[kind])
     if kind == "databases":
-        found.pop("allow_csv_upload", None)
-        found.pop("allow_file_upload", None)
-        found.pop("server_cert", None)
+        for key in _NEVER_KEPT:
+            found.pop(key, None)
+        found["sqlalchemy_uri"] = _PASSWORD.sub(r"\1@", str(found.get("sqlalchemy_uri", "")))
     elif kind == "datasets":
         found.pop("folders", None)
         for key, name in (("metrics", "metric_name"), ("columns", "column_name")):
@@ -120,6 +129,11 @@ def bundle(assets: Mapping[str, Document]) -> dict[str, str]:
                 column.update({key: column.get(key, usual) for key, usual in _DEFAULTS["columns"].items()})
         files[name] = text_of(found)
     return files
+
+
+def holds_secret(database: Document) -> bool:
+    """Whether a connection names a field that is for secrets."""
+    return bool(_SECRET.search(json.dumps(database)))
 
 
 def chart_nodes(dashboard: Document) -> dict[str, Document]:
