@@ -22,6 +22,7 @@ import yaml
 from headwater.adapters.superset import Superset
 from headwater.app.dashboards import pull, push
 from headwater.app.dashboards_files import bundle, chart_nodes, normalised, read_assets
+from headwater.bootstrap import Platform
 from headwater.local import superset
 from headwater.local.credentials import Credentials
 from headwater.local.stack import Stack
@@ -37,6 +38,7 @@ def settings(stack: Stack) -> Settings:
     """Where Superset is, and who may come in."""
     found = load_settings(stack.layout.home)
     assert found.superset_password is not None, "The stack runs without Superset: `make setup-superset`."
+    Platform(found).migrate()
     return found
 
 
