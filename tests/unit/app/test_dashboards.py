@@ -324,6 +324,33 @@ def test_pull_writes_an_edit_and_nothing_else(folder: Path, edit: str) -> None:
     assert pull(folder, server).changed == ()
 
 
+def test_a_chart_saved_on_its_own_page_comes_back_without_controls_that_nobody_touched(folder: Path) -> None:
+    server = MemorySuperset()
+    push(folder, server)
+    params = server.kept[read_assets(folder)["charts/top_browsers.yaml"]["uuid"]]["params"]
+    for key in ("order_desc", "xAxisForceCategorical"):
+        del params[key]
+    params["adhoc_filters"].append(
+        {
+            "clause": "WHERE",
+            "expressionType": "SIMPLE",
+            "operator": "TEMPORAL_RANGE",
+            "subject": "hour",
+            "comparator": "No filter",
+        }
+    )
+    params |= {
+        "matrixify_enable": False, "matrixify_charts_per_row": 4, "echart_options": "{}", "forecastEnabled": False,
+        "logAxis": False, "temporal_columns_lookup": {"time": True}, "truncate_metric": True,
+    }  # fmt: skip
+    assert pull(folder, server).changed == ()
+    params |= {"logAxis": True, "row_limit": 25, "matrixify_enable": True}
+    assert pull(folder, server).changed == ("charts/top_browsers.yaml",)
+    now = read_assets(folder)["charts/top_browsers.yaml"]["params"]
+    assert (now["logAxis"], now["row_limit"], now["matrixify_charts_per_row"]) == (True, 25, 4)
+    assert "echart_options" not in now
+
+
 def test_pull_writes_a_chart_and_a_dataset_that_a_page_of_ours_has_got(folder: Path) -> None:
     server = MemorySuperset()
     push(folder, server)
