@@ -43,7 +43,8 @@ _COLUMN_HEAD = ("column_name", "metric_name", "verbose_name", "type", "expressio
 _LEFTOVER_PARAMS = frozenset({"datasource", "slice_id", "dashboards", "url_params", "extra_form_data", "dashboardId"})
 # What the page of a chart writes for controls that nobody has touched, where the chart's file does not name them.
 _UNCHOSEN: Mapping[str, Any] = {
-    "allow_render_html": True, "area": False, "colSubtotalPosition": False, "color_scheme": "headwater",
+    "allow_render_html": True, "area": False, "colSubtotalPosition": False, "color_by_primary_axis": False,
+    "color_scheme": "headwater",
     "comparison_color_enabled": False, "comparison_color_scheme": "Green", "comparison_type": "values",
     "echart_options": "{}", "force_max_interval": False, "force_timestamp_formatting": False, "forecastEnabled": False,
     "forecastInterval": 0.8, "forecastPeriods": 10, "group_others_when_limit_reached": False,
