@@ -50,13 +50,16 @@ def _make_database() -> None:
 
 
 def _analyst_role(manager: Any) -> Any:
-    """Sees every dashboard and dataset and asks by SQL Lab; has no page of administration."""
+    """Sees every dashboard and dataset and asks by SQL Lab; has no page of administration.
+
+    Rights that the administrator gave to the role by hand stay.
+    """
     role = manager.add_role(ANALYST)
     permissions = [each for name in ("Gamma", "sql_lab") for each in manager.find_role(name).permissions]
     permissions += [
         manager.add_permission_view_menu(name, name) for name in ("all_datasource_access", "all_database_access")
     ]
-    role.permissions = list(dict.fromkeys(permissions))
+    role.permissions = list(dict.fromkeys([*role.permissions, *permissions]))
     return role
 
 
@@ -67,8 +70,9 @@ def _user(manager: Any, name: str, first_name: str, role: Any, password: str) ->
         if not made:
             sys.exit(f"The user {name} could not be made; the lines above say why.")
         return
-    found.roles = [role]
-    manager.update_user(found)
+    if role not in found.roles:
+        found.roles = [*found.roles, role]
+        manager.update_user(found)
     manager.reset_password(found.id, password)
 
 

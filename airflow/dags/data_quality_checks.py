@@ -1,7 +1,8 @@
 """## Check the data, keep the results, report them
 
 Each check is a SQL file below `clickhouse/sql/quality` that returns offending rows. Results of every run stand in
-`ops.quality_results`. A check of severity `fail` that finds something fails its task and the run.
+`ops.quality_results`. A check of severity `fail` that finds something fails its task and the run. The report also
+evaluates the alerts (`clickhouse/sql/alerts`) and sends what is new about them as mail, where a mail server is set.
 """
 
 from __future__ import annotations
@@ -27,6 +28,6 @@ with DAG(
 ) as dag:
     checks = [tasks.run_check.override(task_id=f"check_{kind}")(kind) for kind in KINDS]
     report = tasks.generate_quality_report.override(
-        trigger_rule="all_done", retries=0, outlets=[Asset("headwater://ops/quality_results")]
+        trigger_rule="all_done", outlets=[Asset("headwater://ops/quality_results")]
     )()
     checks >> report

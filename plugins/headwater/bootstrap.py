@@ -15,11 +15,12 @@ from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
 from headwater.adapters.heartbeats import KafkaPulse
 from headwater.adapters.kafka import KafkaLog
+from headwater.adapters.mail import SmtpMail
 from headwater.adapters.replays import ClickHouseReplays
 from headwater.adapters.s3 import S3Objects, s3_client
 from headwater.adapters.secret_file import write_secret
 from headwater.adapters.topics import KafkaTopics
-from headwater.app.alerts import AlertState, evaluate, read_alerts
+from headwater.app.alerts import AlertState, evaluate, read_alerts, tell
 from headwater.app.build import Build, BuildLimits, Built, PlanDone
 from headwater.app.check import CheckResult, read_checks, run_checks
 from headwater.app.consumer import SERVICE_LIMITS, Consumer, Member
@@ -308,6 +309,15 @@ class Platform:
     def alerts(self, run_id: str) -> list[AlertState]:
         """Evaluate the alerts and keep the outcomes."""
         return evaluate(read_alerts(asset("clickhouse/sql/alerts")), run_id, self.database, self.clock)
+
+    def tell(self, states: Sequence[AlertState], run_id: str) -> bool:
+        """Mail what is new about the alerts; False where nothing is, or no mail server and nobody is set."""
+        settings = self.settings
+        people = [each.strip() for each in settings.alerts_to.split(",") if each.strip()]
+        if settings.smtp_url is None or not people:
+            return False
+        mail = SmtpMail(settings.smtp_url.get_secret_value(), settings.alerts_from, people)
+        return tell(states, run_id, self.database, mail)
 
     def optimize(self) -> int:
         """Merge crowded days for a bounded time."""

@@ -27,6 +27,14 @@ class Clock(Protocol):
         ...
 
 
+class Mail(Protocol):
+    """Sends letters to the people who look after the platform."""
+
+    def send(self, subject: str, text: str) -> None:
+        """Send one letter."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FlushLimits:
     """When collected messages become a batch: whichever comes first.

@@ -90,6 +90,15 @@ class Settings(BaseSettings):
         default=LatePolicy.ASIDE, description="What becomes of later clicks: aside keeps them in ops.rejects."
     )
 
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server, `smtp://user:password@host:587` or `smtps://…`; unset: no mail goes out.",
+    )
+    alerts_to: str = Field(
+        default="", description="Who gets a mail when an alert begins or ends, with commas between them."
+    )
+    alerts_from: str = Field(default="headwater@localhost", description="Sender of these mails.")
+
     erasure_key: SecretStr | None = Field(
         default=None, description="Secret for the hashes of erased persons; unset: the file erasure.key in the home."
     )

@@ -21,7 +21,9 @@ KNOWN = "user_custom_id != ''"
 STEPS = ("Home", "Product", "Cart", "Payment", "Confirmation")
 
 # The columns of facts that the dashboards' filters mean.
-FILTERS: Mapping[str, str] = {"source": SOURCE, "device": DEVICE, "browser": BROWSER, "country": COUNTRY}
+FILTERS: Mapping[str, str] = {
+    "source": SOURCE, "device": DEVICE, "browser": BROWSER, "country": COUNTRY, "campaign": CAMPAIGN
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ TRUTHS: Mapping[str, list[Truth]] = {
     "purchases": _trend("purchases", PURCHASES),
     "newest_event": [Truth("SELECT max(event_timestamp) AS newest_event_at FROM analytics.fact_events", filters=_NONE)],
     "events_by_hour": [_series("event_type")],
-    "events_by_type": [Truth(_facts("event_type, count() AS events", "event_type"), ("event_type",))],
+    "events_by_type": [
+        Truth(_facts("event_type, count() AS events", "event_type"), ("event_type",), filters=("campaign", "browser"))
+    ],
     "top_browsers": [Truth(_facts(f"{BROWSER} AS browser, count() AS events", "browser"), ("browser",), 10)],
     "top_pages": [
         Truth(
@@ -152,7 +156,9 @@ TRUTHS: Mapping[str, list[Truth]] = {
             ("country",),
         )
     ],
-    "top_regions": [Truth(_facts(f"{REGION} AS region, count() AS events", "region"), ("region",), 20)],
+    "top_regions": [
+        Truth(_facts(f"{REGION} AS region, count() AS events", "region"), ("region",), 20, filters=("campaign", "country"))
+    ],
     "country_devices": [
         Truth(
             _facts(f"{COUNTRY} AS country, {DEVICE} AS device, count() AS events", "country, device"),
@@ -179,7 +185,7 @@ TRUTHS: Mapping[str, list[Truth]] = {
     "mean_duration": [Truth(_visits("sum(seconds) / count() AS mean_duration_s"))],
     "bounce_rate": [Truth(_visits("sum(n = 1) / count() AS bounce_share"))],
     "pages_per_visit": [Truth(_visits("sum(paths) / count() AS pages_per_visit"))],
-    "funnel": [Truth(_FUNNEL, ("step",))],
+    "funnel": [Truth(_FUNNEL, ("step",), filters=("campaign", "browser"))],
     "referer_page_flow": [
         Truth(
             _facts(
@@ -238,7 +244,9 @@ TRUTHS: Mapping[str, list[Truth]] = {
             ("source",), filters=("source", "country"),
         )
     ],
-    "users_by_source": [Truth(_facts(f"{SOURCE} AS source, {USERS} AS users", "source"), ("source",), 12)],
+    "users_by_source": [
+        Truth(_facts(f"{SOURCE} AS source, {USERS} AS users", "source"), ("source",), 12, filters=("campaign", "country"))
+    ],
     "purchases_by_region": [
         Truth(
             _facts(f"{REGION} AS region, count() AS purchases", "region", PURCHASE), ("region",), 10,
@@ -281,9 +289,10 @@ TRUTHS: Mapping[str, list[Truth]] = {
     ],
     "alerts": [
         Truth(
-            "SELECT if(firing, 'FIRES', 'quiet') AS state, alert, message AS last_message, evaluated_at AS evaluated"
+            "SELECT if(firing, 'FIRES', 'quiet') AS state, alert, message AS last_message,"
+            " if(firing, help, '') AS to_do, evaluated_at AS evaluated"
             " FROM ops.alerts ORDER BY evaluated_at DESC LIMIT 1 BY alert",
-            ("state", "alert", "last_message"), filters=_NONE,
+            ("state", "alert", "last_message", "to_do"), filters=_NONE,
         )
     ],
     "clicks_per_minute": [

@@ -158,7 +158,9 @@ def test_a_chart_with_two_filters_shows_what_an_independent_query_says(
     seen: Mapping[str, Seen], api: Api, platform: Platform, name: str
 ) -> None:
     payload = copy.deepcopy(dict(_answer(seen, api, name).payload))
-    chosen = {"source": "google", "device": "Mobile", "browser": "Chrome", "country": "US"}
+    chosen = {
+        "source": "google", "device": "Mobile", "browser": "Chrome", "country": "US", "campaign": "spring_sale"
+    }  # fmt: skip
     filters = {column: chosen[column] for column in TRUTHS[name][0].filters}
     for query in payload["queries"]:
         query["filters"] += [{"col": column, "op": "IN", "val": [value]} for column, value in filters.items()]
@@ -168,6 +170,26 @@ def test_a_chart_with_two_filters_shows_what_an_independent_query_says(
     where = " AND ".join(f"{FILTERS[column]} = '{value}'" for column, value in filters.items())
     for truth, result in zip(TRUTHS[name], results, strict=True):
         _assert_true(platform, truth, result, where)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, truths in TRUTHS.items() if not truths[0].filters))
+def test_a_chart_without_filters_answers_anew_in_time(seen: Mapping[str, Seen], api: Api, name: str) -> None:
+    payload = {**_answer(seen, api, name).payload, "force": True}
+    results, taken_s = _best_of(_TRIES, lambda: api.ask(payload))
+    assert taken_s < _SLOWEST_S
+    assert not any(result["is_cached"] for result in results)
+    assert all(result["is_cached"] for result in api.ask({**payload, "force": False})), "Answers are kept for a minute."
+
+
+@pytest.mark.parametrize(("form", "begins"), [("csv", b"Page,Events"), ("xlsx", b"PK")])
+def test_the_analyst_may_take_a_chart_away_as_a_file(
+    seen: Mapping[str, Seen], api: Api, form: str, begins: bytes
+) -> None:
+    answer = api.client.post(
+        "/api/v1/chart/data", json={**_answer(seen, api, "top_pages").payload, "result_format": form}
+    )
+    assert answer.is_success, answer.text
+    assert answer.content.removeprefix(b"\xef\xbb\xbf").startswith(begins)
 
 
 def test_a_wrong_number_would_be_seen(seen: Mapping[str, Seen], api: Api, platform: Platform) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.app.alerts import evaluate, read_alerts
+from headwater.app.alerts import evaluate, read_alerts, tell
 from headwater.errors import FixSettings
 from tests.support.events import browser, device, geo, location
 from tests.support.staging import Stage
@@ -100,6 +100,30 @@ def test_outcomes_are_kept_once_for_each_run_and_states_show_the_latest(stage: S
     _firing(stage, "second")
     states = stage.db.query("SELECT alert, is_firing FROM ops.alert_states ORDER BY alert")
     assert [(row["alert"], bool(row["is_firing"])) for row in states] == [(alert.name, False) for alert in ALERTS]
+
+
+class _Letters:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.subjects: list[str] = []
+
+    def send(self, subject: str, text: str) -> None:
+        self.subjects.append(subject)
+
+
+def test_a_letter_tells_what_is_new_since_another_run_and_again_for_the_same(stage: Stage) -> None:
+    box = _Letters()
+
+    def run(run_id: str) -> bool:
+        stage.clock.moment += timedelta(minutes=1)
+        return tell(evaluate(ALERTS, run_id, stage.db, stage.clock), run_id, stage.db, box)
+
+    assert [run("first"), run("first"), run("second")] == [True, True, False]
+    _healthy(stage)
+    assert [run("third"), run("fourth")] == [True, False]
+    fires, ends = "Headwater: no_fresh_events fires", "Headwater: no_fresh_events has ended"
+    assert box.subjects == [fires, fires, ends]
 
 
 def test_a_definition_without_its_help_is_refused(tmp_path: Path) -> None:

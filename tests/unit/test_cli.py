@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer import BadParameter
 from typer.main import get_group
 from typer.testing import CliRunner
 
 from headwater.entrypoints import commands as command_modules
 from headwater.entrypoints.cli import COMMANDS, application
+from headwater.entrypoints.commands.demo import _show_addresses
 from headwater.entrypoints.commands.objects import _end_of
+from headwater.settings import Settings
 
 
 @pytest.mark.parametrize("module", COMMANDS)
@@ -48,6 +51,14 @@ def test_clicks_are_made_at_bounded_rates_for_a_bounded_time(option: str, value:
     done = CliRunner().invoke(application(["clicks"]), ["clicks", option, value])
     assert done.exit_code == 2
     assert f"Invalid value for '{option}'" in done.output
+
+
+def test_the_demo_ends_with_the_address_of_the_dashboards_and_the_analyst_s_login(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, password = "http://127.0.0.1:8089", SecretStr("hush")
+    _show_addresses(Settings(home=tmp_path, superset_url=url, superset_analyst_password=password))
+    assert f"Dashboards   {url}/dashboard/list/  user analyst  password hush\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

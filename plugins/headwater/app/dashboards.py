@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from headwater.app.dashboards_files import (
     Document,
     bundle,
     chart_nodes,
+    holds_secret,
     kind_of,
     normalised,
     of_kind,
@@ -28,6 +29,8 @@ from headwater.errors import Stop
 _ADDED_ROW = "ROW-added"
 _GRID = "GRID_ID"
 _ROW_WIDTH = 12
+_SEEN = frozenset({"CHART", "MARKDOWN", "HEADER", "DIVIDER", "DYNAMIC"})
+_OUTSIDE_ROWS = frozenset({"HEADER", "DIVIDER"})
 
 
 class DashboardServer(Protocol):
@@ -60,13 +63,17 @@ class Pulled:
 def push(folder: Path, server: DashboardServer) -> Pushed:
     """Make the server's assets those of the files; what people added there stays.
 
-    Kept are their own charts and dashboards, metrics and columns that they added to our datasets, and charts and
+    Kept are their own charts and dashboards, metrics and columns that they added to our datasets, and charts, texts and
     filters that they added to our dashboards. Changes of what the files define are undone: `pull` takes them over.
     """
     ours = read_assets(folder)
     theirs = _by_uuid(_parsed(server.export_assets()))
     kept: list[str] = []
-    merged = {name: _with_additions(kind_of(name), each, theirs.get(each["uuid"]), kept) for name, each in ours.items()}
+    charts = {uuid for uuid, each in theirs.items() if "slice_name" in each}
+    merged = {
+        name: _with_additions(kind_of(name), each, theirs.get(each["uuid"]), charts, kept)
+        for name, each in ours.items()
+    }
     server.import_assets(bundle(merged))
     return Pushed({kind: sum(1 for _ in of_kind(ours, kind)) for kind in KINDS}, tuple(kept))
 
@@ -74,7 +81,7 @@ def push(folder: Path, server: DashboardServer) -> Pushed:
 def pull(folder: Path, server: DashboardServer) -> Pulled:
     """Write what the server says of our assets into the files, and new files for charts added to our dashboards.
 
-    Raises `Stop` when one of ours is not there: a push has to come first.
+    Raises `Stop` when one of ours is not there (a push has to come first), and where a connection holds a secret.
     """
     ours = read_assets(folder)
     theirs = _by_uuid(_parsed(server.export_assets()))
@@ -90,6 +97,12 @@ def pull(folder: Path, server: DashboardServer) -> Pulled:
         _adopt(chart_nodes(dashboard), "charts", theirs, known, fresh)
     datasets = [chart["dataset_uuid"] for _, chart in of_kind(fresh, "charts")]
     _adopt(datasets, "datasets", theirs, known, fresh)
+    for name, database in of_kind(fresh, "databases"):
+        if holds_secret(database):
+            raise Stop(
+                f"The connection {database.get('database_name')} holds a secret in Superset, which {name} must not. "
+                "Take it out of the connection's engine parameters there. Nothing was written."
+            )
     changed = []
     for name, document in fresh.items():
         path = folder / name
@@ -122,7 +135,9 @@ def _by_uuid(assets: Assets) -> dict[str, Document]:
     return {str(document["uuid"]): document for document in assets.values()}
 
 
-def _with_additions(kind: str, ours: Document, theirs: Document | None, kept: list[str]) -> Document:
+def _with_additions(
+    kind: str, ours: Document, theirs: Document | None, charts: Collection[str], kept: list[str]
+) -> Document:
     found = copy.deepcopy(ours)
     if theirs is None:
         return found
@@ -133,31 +148,56 @@ def _with_additions(kind: str, ours: Document, theirs: Document | None, kept: li
             found[key] = [*found.get(key, []), *added]
             kept += [f"{ours['table_name']}: {key[:-1]} {each[name]}" for each in added]
     elif kind == "dashboards":
-        _keep_charts(found, theirs, kept)
+        _keep_places(found, theirs, charts, kept)
         _keep_filters(found, theirs, kept)
     return found
 
 
-def _keep_charts(ours: Document, theirs: Document, kept: list[str]) -> None:
-    """Charts that people added come into rows of their own at the end of the page."""
-    known = chart_nodes(ours)
-    added = {uuid: node for uuid, node in chart_nodes(theirs).items() if uuid not in known}
-    position = ours["position"]
+def _keep_places(ours: Document, theirs: Document, charts: Collection[str], kept: list[str]) -> None:
+    """Charts, texts, headings and lines that people added come to the end of the page, in rows of their own.
+
+    `charts` are those that the server has: a place whose chart was deleted is given up.
+    """
+    position, known = ours["position"], chart_nodes(ours)
     row: Document | None = None
     left = 0
-    for number, (uuid, node) in enumerate(added.items()):
-        width = int(node["meta"].get("width", 4))
-        if row is None or width > left:
-            key = f"{_ADDED_ROW}-{number}"
-            row = {"type": "ROW", "id": key, "children": [], "meta": {"background": "BACKGROUND_TRANSPARENT"}}
-            position[key] = row
+    for node in _leaves(theirs["position"]):
+        meta = node.get("meta", {})
+        uuid = meta.get("uuid")
+        if node["id"] in position or (node["type"] == "CHART" and (uuid in known or uuid not in charts)):
+            continue
+        key = f"CHART-{uuid}" if node["type"] == "CHART" else str(node["id"])
+        width = int(meta.get("width", 4))
+        position[key] = {**node, "id": key}
+        kept.append(f"{ours['dashboard_title']}: {_title(node)}")
+        if node["type"] in _OUTSIDE_ROWS:
             position[_GRID]["children"] = [*position[_GRID]["children"], key]
+            row = None
+            continue
+        if row is None or width > left:
+            name = f"{_ADDED_ROW}-{key}"
+            row = {"type": "ROW", "id": name, "children": [], "meta": {"background": "BACKGROUND_TRANSPARENT"}}
+            position[name] = row
+            position[_GRID]["children"] = [*position[_GRID]["children"], name]
             left = _ROW_WIDTH
         left -= width
-        key = f"CHART-{uuid}"
-        position[key] = {**node, "id": key}
         row["children"] = [*row["children"], key]
-        kept.append(f"{ours['dashboard_title']}: chart {node['meta'].get('sliceName', uuid)}")
+
+
+def _leaves(position: Document) -> Iterator[Document]:
+    """What is to be seen on a page, in the order of the page."""
+    pending = ["ROOT_ID"]
+    while pending:
+        node = position.get(pending.pop(0), {})
+        if node.get("type") in _SEEN:
+            yield node
+        pending = [*node.get("children", []), *pending]
+
+
+def _title(node: Document) -> str:
+    meta = node.get("meta", {})
+    words = meta.get("sliceName") or meta.get("code") or meta.get("text") or node["id"]
+    return f"{node['type'].lower()} {str(words).strip().splitlines()[0][:60]}"
 
 
 def _keep_filters(ours: Document, theirs: Document, kept: list[str]) -> None:

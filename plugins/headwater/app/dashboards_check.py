@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from headwater.app.dashboards_files import (
     Assets,
     Document,
     chart_nodes,
+    holds_secret,
     kind_of,
     normalised,
     of_kind,
@@ -52,12 +53,13 @@ _KEYWORDS = frozenset(
     ]
 )
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'")
-_WORD = re.compile(r"(?<![\w.`])([A-Za-z_]\w*)\b(?!\s*\()")
+_QUOTED = re.compile(r"`([^`]+)`")
+_WORD = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\b(?!\s*\()")
 # Keys of a chart that name columns, one or several; and those that name metrics.
 _COLUMN_KEYS = ("groupby", "columns", "all_columns", "x_axis", "entity", "series", "source", "target", "groupbyRows",
                 "groupbyColumns")  # fmt: skip
 _METRIC_KEYS = ("metric", "metrics", "secondary_metric", "size", "x", "y", "timeseries_limit_metric", "orderby",
-                "series_limit_metric")  # fmt: skip
+                "series_limit_metric", "percent_metrics")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,24 @@ class Soundness:
 def check(folder: Path, schema: str) -> Soundness:
     """Look at every file of `folder`; `schema` is the text of the schema's snapshot."""
     assets = read_assets(folder)
-    problems = [*_forms(assets), *_uuids(assets), *_datasets(assets, tables_of(schema)), *_charts(assets),
+    if torn := [problem for name, dashboard in of_kind(assets, "dashboards") for problem in _torn(name, dashboard)]:
+        return Soundness(len(assets), tuple(torn))
+    tables = tables_of(schema)
+    problems = [*_forms(assets), *_uuids(assets), *_datasets(assets, tables), *_charts(assets, tables),
                 *_dashboards(assets), *_colours(assets)]  # fmt: skip
     return Soundness(len(assets), tuple(problems))
+
+
+def _torn(name: str, dashboard: Document) -> Iterator[str]:
+    """Places that the page refers to and that are not there; nothing else can be looked at before they are."""
+    position = dashboard.get("position", {})
+    for key in ("ROOT_ID", "GRID_ID"):
+        if key not in position:
+            yield f"{name}: its position has no {key}."
+    for key, node in position.items():
+        for child in node.get("children", []) if isinstance(node, dict) else []:
+            if child not in position:
+                yield f"{name}: {key} holds {child}, which its position lacks."
 
 
 def _forms(assets: Assets) -> Iterator[str]:
@@ -88,6 +105,8 @@ def _forms(assets: Assets) -> Iterator[str]:
         uri = str(database.get("sqlalchemy_uri"))
         if "clickhouse" not in uri.partition("://")[0] or ":" in uri.partition("://")[2].partition("@")[0]:
             yield f"{name}: the address must be that of a ClickHouse and hold no password."
+        if holds_secret(database):
+            yield f"{name}: must hold no secret; the connection gets its login when it connects."
 
 
 def _uuids(assets: Assets) -> Iterator[str]:
@@ -107,14 +126,21 @@ def _datasets(assets: Assets, tables: Mapping[str, Mapping[str, str]]) -> Iterat
         if dataset.get("database_uuid") not in databases:
             yield f"{name}: its database_uuid belongs to no file of databases/."
         table = f"{dataset.get('schema')}.{dataset.get('table_name')}"
-        if "sql" in dataset or dataset.get("schema") not in _DATABASES or table not in tables:
+        if "sql" in dataset:
+            yield f"{name}: is a query of its own; make it a view by a migration, so that it is tested and described."
+            continue
+        if dataset.get("schema") not in _DATABASES or table not in tables:
             yield f"{name}: {table} is no table or view of clickhouse/schema.sql."
             continue
         yield from _columns(name, dataset, tables[table])
+        yield from _metrics(name, dataset, tables[table])
 
 
 def _columns(name: str, dataset: Document, physical: Mapping[str, str]) -> Iterator[str]:
-    columns = {column["column_name"]: column for column in dataset["columns"]}
+    columns = {column["column_name"]: column for column in dataset.get("columns", [])}
+    for key in physical:
+        if key not in columns:
+            yield f"{name}: lacks the table's column {key}; give it with its type {physical[key]} and a description."
     for key, column in columns.items():
         if "expression" in column:
             yield from _expression(f"{name}: column {key}", column["expression"], physical)
@@ -124,23 +150,29 @@ def _columns(name: str, dataset: Document, physical: Mapping[str, str]) -> Itera
             yield f"{name}: column {key} is {physical[key]} in the table, not {column.get('type')}."
         if not column.get("description"):
             yield f"{name}: column {key} has no description."
-    for metric in dataset.get("metrics", []):
-        yield from _expression(f"{name}: metric {metric['metric_name']}", metric["expression"], physical)
-        if metric["metric_name"] in physical:
-            yield f"{name}: metric {metric['metric_name']} has the name of a column, which ClickHouse would confuse."
     main = dataset.get("main_dttm_col")
     if main is not None and not columns.get(main, {}).get("is_dttm"):
         yield f"{name}: the main time column {main} is no column of times."
 
 
+def _metrics(name: str, dataset: Document, physical: Mapping[str, str]) -> Iterator[str]:
+    for metric in dataset.get("metrics", []):
+        yield from _expression(f"{name}: metric {metric['metric_name']}", metric["expression"], physical)
+        if metric["metric_name"] in physical:
+            yield f"{name}: metric {metric['metric_name']} has the name of a column, which ClickHouse would confuse."
+        if not metric.get("description") or not metric.get("verbose_name"):
+            yield f"{name}: metric {metric['metric_name']} needs a verbose_name and a description."
+
+
 def _expression(where: str, expression: str, physical: Mapping[str, str]) -> Iterator[str]:
-    words = set(_WORD.findall(_TEXT.sub("''", expression)))
-    for word in sorted(words):
-        if word.lower() not in _KEYWORDS and word not in physical:
+    bare = _TEXT.sub("''", expression)
+    words = {word for word in _WORD.findall(_QUOTED.sub("", bare)) if word.lower() not in _KEYWORDS}
+    for word in sorted(words | set(_QUOTED.findall(bare))):
+        if word not in physical:
             yield f"{where}: {word} is no column of the table."
 
 
-def _charts(assets: Assets) -> Iterator[str]:
+def _charts(assets: Assets, tables: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     datasets = _known(assets, "datasets")
     for name, chart in of_kind(assets, "charts"):
         if chart.get("dataset_uuid") not in datasets:
@@ -150,25 +182,59 @@ def _charts(assets: Assets) -> Iterator[str]:
         params = chart.get("params", {})
         if params.get("viz_type") != chart.get("viz_type"):
             yield f"{name}: viz_type differs from that of its params."
-        columns = {column["column_name"] for column in dataset["columns"]}
-        metrics = {metric["metric_name"] for metric in dataset.get("metrics", [])}
-        for key, value in _named(params, _COLUMN_KEYS):
-            if value not in columns:
-                yield f"{name}: {key} names {value}, which is no column of its dataset."
-        for key, value in _named(params, _METRIC_KEYS):
-            if value not in metrics:
-                yield f"{name}: {key} names {value}, which is no metric of its dataset."
-        for each in params.get("adhoc_filters", []):
-            if each.get("expressionType") == "SIMPLE" and each.get("subject") not in columns:
-                yield f"{name}: a filter names {each.get('subject')}, which is no column of its dataset."
+        physical = tables.get(f"{dataset.get('schema')}.{dataset.get('table_name')}", {})
+        yield from _params(name, params, dataset, physical)
 
 
-def _named(params: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for key in keys:
-        value = params.get(key)
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str):
-                yield key, each
+def _params(name: str, params: Mapping[str, Any], dataset: Document, physical: Mapping[str, str]) -> Iterator[str]:
+    """Whatever a chart calls by name or by an expression of its own."""
+    columns = _names(dataset, "columns", "column_name")
+    metrics = _names(dataset, "metrics", "metric_name")
+    for keys, known, kind in ((_COLUMN_KEYS, columns, "column"), (_METRIC_KEYS, metrics, "metric")):
+        for key in keys:
+            for each in _flat(params.get(key)):
+                if isinstance(each, dict):
+                    yield from _own(f"{name}: {key}", each, columns, physical)
+                elif each not in known:
+                    yield f"{name}: {key} names {each}, which is no {kind} of its dataset."
+    for each in params.get("adhoc_filters", []):
+        yield from _own(f"{name}: a filter", each, columns, physical)
+    yield from _orders(name, params, columns, metrics)
+
+
+def _orders(name: str, params: Mapping[str, Any], columns: set[str], metrics: set[str]) -> Iterator[str]:
+    """What a chart sorts, colours or formats by."""
+    coloured = [each.get("column") for each in params.get("conditional_formatting", [])]
+    for each in filter(None, [params.get("x_axis_sort"), *coloured]):
+        if each not in columns | metrics:
+            yield f"{name}: {each} is neither a column nor a metric of its dataset."
+    pairs = params.get("order_by_cols", [])
+    ordered = [(json.loads(each) if isinstance(each, str) else each)[0] for each in pairs]
+    for each in [*ordered, *params.get("temporal_columns_lookup", {})]:
+        if each not in columns:
+            yield f"{name}: {each} is no column of its dataset."
+
+
+def _own(where: str, each: Mapping[str, Any], columns: set[str], physical: Mapping[str, str]) -> Iterator[str]:
+    """A metric, column or filter that the chart itself defines: by an expression, or for one column."""
+    if expression := each.get("sqlExpression"):
+        yield from _expression(where, expression, physical)
+    named = each.get("subject") or (each.get("column") or {}).get("column_name")
+    if named and each.get("expressionType") != "SQL" and named not in columns:
+        yield f"{where} names {named}, which is no column of its dataset."
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """The names and definitions in a value, which may be one, a list, or pairs with the direction of an order."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _flat(each)
+    elif value and isinstance(value, str | dict):
+        yield value
+
+
+def _names(dataset: Document, key: str, name: str) -> set[str]:
+    return {each[name] for each in dataset.get(key, [])}
 
 
 def _dashboards(assets: Assets) -> Iterator[str]:
@@ -181,8 +247,11 @@ def _dashboards(assets: Assets) -> Iterator[str]:
             if uuid not in charts:
                 yield f"{name}: {node['id']} shows a chart that has no file."
         yield from _rows(name, dashboard["position"])
-        for each in dashboard.get("metadata", {}).get("native_filter_configuration", []):
-            yield from _targets(f"{name}: the filter {each.get('name')}", each.get("targets", []), datasets)
+        shown = [
+            datasets.get(str(charts[uuid][1].get("dataset_uuid")), ("", {}))[1] for uuid in nodes if uuid in charts
+        ]
+        reached = set[str]().union(*(_names(dataset, "columns", "column_name") for dataset in shown))
+        yield from _filters(name, dashboard, datasets, reached)
     for uuid, (name, _) in charts.items():
         if uuid not in used:
             yield f"{name}: no dashboard shows this chart."
@@ -196,16 +265,41 @@ def _rows(name: str, position: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{name}: {node['id']} is {width} wide; a row has room for {_ROW_WIDTH}."
 
 
-def _targets(
-    where: str, targets: Iterable[Mapping[str, Any]], datasets: Mapping[str, tuple[str, Document]]
+def _filters(
+    name: str, dashboard: Document, datasets: Mapping[str, tuple[str, Document]], reached: set[str]
 ) -> Iterator[str]:
-    for target in targets:
+    """The filters of a page; `reached` are the columns of its charts."""
+    nodes = chart_nodes(dashboard)
+    filters = dashboard.get("metadata", {}).get("native_filter_configuration", [])
+    known = {each.get("id") for each in filters}
+    for each in filters:
+        where = f"{name}: the filter {each.get('name')}"
+        yield from _targets(where, each, datasets, reached)
+        for uuid in each.get("scope", {}).get("excluded", []):
+            if uuid not in nodes:
+                yield f"{where} leaves out the chart {uuid}, which is not on the page."
+        for parent in each.get("cascadeParentIds", []):
+            if parent not in known:
+                yield f"{where} depends on {parent}, which is no filter of the page."
+
+
+def _targets(
+    where: str, each: Mapping[str, Any], datasets: Mapping[str, tuple[str, Document]], reached: set[str]
+) -> Iterator[str]:
+    """A filter's own columns, and those that its default names."""
+    for target in each.get("targets", []):
         uuid, column = target.get("datasetUuid"), target.get("column", {}).get("name")
         if uuid is None:
             continue
-        known = {found["column_name"] for found in datasets.get(uuid, ("", {"columns": []}))[1]["columns"]}
-        if column not in known:
+        if uuid not in datasets:
+            yield f"{where} takes its values from a dataset that has no file."
+        elif column not in _names(datasets[uuid][1], "columns", "column_name"):
             yield f"{where} asks for {column}, which its dataset lacks."
+        elif column not in reached:
+            yield f"{where} asks for {column}, which no chart of the page has."
+    for condition in each.get("defaultDataMask", {}).get("extraFormData", {}).get("filters", []):
+        if condition.get("col") not in reached:
+            yield f"{where} begins with {condition.get('col')}, which no chart of the page has."
 
 
 def _colours(assets: Assets) -> Iterator[str]:

@@ -7,6 +7,8 @@ Charts stand in a dashboard by their UUID; `bundle` gives them the numbers that 
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,29 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 _COLUMN_HEAD = ("column_name", "metric_name", "verbose_name", "type", "expression", "description")
 _LEFTOVER_PARAMS = frozenset({"datasource", "slice_id", "dashboards", "url_params", "extra_form_data", "dashboardId"})
+# What the page of a chart writes for controls that nobody has touched, where the chart's file does not name them.
+_UNCHOSEN: Mapping[str, Any] = {
+    "allow_render_html": True, "area": False, "colSubtotalPosition": False, "color_by_primary_axis": False,
+    "color_scheme": "headwater",
+    "comparison_color_enabled": False, "comparison_color_scheme": "Green", "comparison_type": "values",
+    "echart_options": "{}", "force_max_interval": False, "force_timestamp_formatting": False, "forecastEnabled": False,
+    "forecastInterval": 0.8, "forecastPeriods": 10, "group_others_when_limit_reached": False,
+    "legendOrientation": "top", "legendType": "scroll", "linear_color_scheme": "superset_seq_1", "logAxis": False,
+    "metric_name_font_size": 0.15, "minorSplitLine": False, "minorTicks": False, "opacity": 0.2, "order_desc": True,
+    "percent_metric_calculation": "row_limit", "percentage_threshold": 0, "rowSubtotalPosition": False,
+    "server_pagination": False, "showTooltipPercentage": False, "showTooltipTotal": True, "show_empty_columns": True,
+    "show_value": False, "show_x_axis": False, "show_x_axis_min_max_labels": False, "show_y_axis": False,
+    "show_y_axis_min_max_labels": False, "sort_series_ascending": False, "sort_series_type": "sum",
+    "subheader_font_size": 0.15, "threshold_for_other": 0, "time_shift_color": True, "tooltipSortByMetric": False,
+    "truncate_metric": True, "xAxisForceCategorical": False, "xAxisLabelInterval": "auto", "xAxisLabelRotation": 0,
+    "x_axis_number_format": "~g", "x_axis_sort_asc": True, "x_axis_time_format": "smart_date", "x_axis_title": "",
+    "yAxisLabelRotation": 0, "y_axis_title": "", "y_axis_title_position": "Left",
+}  # fmt: skip
+# What it leaves out where the control is not to be seen, and what it makes of the dataset's columns.
+_UNSEEN = (
+    "order_desc", "orientation", "seriesType", "server_page_length", "xAxisForceCategorical", "x_axis_bounds",
+)  # fmt: skip
+_DERIVED = "temporal_columns_lookup"
 _LEFTOVER_METADATA = frozenset(
     {
         "chart_configuration", "global_chart_configuration", "shared_label_colors", "map_label_colors",
@@ -46,6 +71,13 @@ _LEFTOVER_METADATA = frozenset(
         "timed_refresh_immune_slices", "color_namespace",
     }
 )  # fmt: skip
+# A file holds no secret of a connection, not even a masked one.
+_NEVER_KEPT = (
+    "allow_csv_upload", "allow_file_upload", "server_cert", "password", "encrypted_extra", "masked_encrypted_extra",
+    "ssh_tunnel",
+)  # fmt: skip
+_SECRET = re.compile(r'"\w*(?:password|secret|token|private_key|encrypted_extra)\w*":')
+_PASSWORD = re.compile(r"(?<=://)([^:@/]*):[^@/]*@")
 _LEFTOVER_FILTER = frozenset({"chartsInScope", "tabsInScope"})
 
 
@@ -84,9 +116,9 @@ def normalised(kind: str, document: Document, like: Document | None = None) -> D
     """The one form of an asset; lists that have no order of their own keep that of `like`, new members last."""
     found = _without(copy.deepcopy(document), _DEFAULTS[kind])
     if kind == "databases":
-        found.pop("allow_csv_upload", None)
-        found.pop("allow_file_upload", None)
-        found.pop("server_cert", None)
+        for key in _NEVER_KEPT:
+            found.pop(key, None)
+        found["sqlalchemy_uri"] = _PASSWORD.sub(r"\1@", str(found.get("sqlalchemy_uri", "")))
     elif kind == "datasets":
         found.pop("folders", None)
         for key, name in (("metrics", "metric_name"), ("columns", "column_name")):
@@ -95,10 +127,7 @@ def normalised(kind: str, document: Document, like: Document | None = None) -> D
             found[key] = sorted(members, key=lambda each: (order.get(each[name], len(order)), each[name]))
     elif kind == "charts":
         found.pop("query_context", None)
-        params = {key: value for key, value in found.get("params", {}).items() if key not in _LEFTOVER_PARAMS}
-        if not params.get("annotation_layers"):
-            params.pop("annotation_layers", None)
-        found["params"] = _deeply_sorted({key: value for key, value in params.items() if value is not None})
+        found["params"] = _kept_params(found.get("params", {}), (like or {}).get("params"))
     elif kind == "dashboards":
         found.pop("theme_uuid", None)
         found["position"] = _kept_position(found.get("position", {}))
@@ -120,6 +149,11 @@ def bundle(assets: Mapping[str, Document]) -> dict[str, str]:
                 column.update({key: column.get(key, usual) for key, usual in _DEFAULTS["columns"].items()})
         files[name] = text_of(found)
     return files
+
+
+def holds_secret(database: Document) -> bool:
+    """Whether a connection names a field that is for secrets."""
+    return bool(_SECRET.search(json.dumps(database)))
 
 
 def chart_nodes(dashboard: Document) -> dict[str, Document]:
@@ -150,6 +184,23 @@ def _set_parents(position: Document, key: str, parents: list[str]) -> None:
 def _uuid_by_number(position: Mapping[str, Any]) -> dict[int, str]:
     metas = (node["meta"] for node in position.values() if isinstance(node, dict) and node.get("type") == "CHART")
     return {meta["chartId"]: meta["uuid"] for meta in metas if "chartId" in meta and "uuid" in meta}
+
+
+def _kept_params(params: Mapping[str, Any], like: Mapping[str, Any] | None) -> Document:
+    """Without what the page of a chart adds whenever somebody saves it there."""
+    kept = {key: value for key, value in params.items() if key not in _LEFTOVER_PARAMS and value is not None}
+    if not kept.get("annotation_layers"):
+        kept.pop("annotation_layers", None)
+    if not kept.get("matrixify_enable"):
+        kept = {key: value for key, value in kept.items() if not key.startswith("matrixify_")}
+    if like is not None:
+        kept = {key: value for key, value in kept.items() if key in like or _UNCHOSEN.get(key, kept) != value}
+        kept.pop(_DERIVED, None)
+        kept |= {key: like[key] for key in (*_UNSEEN, _DERIVED) if key in like and key not in kept}
+    if "adhoc_filters" in kept:
+        kept["adhoc_filters"] = [each for each in kept["adhoc_filters"] if each.get("comparator") != "No filter"]
+    found: Document = _deeply_sorted(kept)
+    return found
 
 
 def _kept_position(position: Mapping[str, Any]) -> Document:

@@ -331,9 +331,12 @@ def generate_quality_report() -> None:
     for row in rows:
         if not row["passed"]:
             log_.warning("%s: %s First rows: %s", row["check_name"], row["help"], row["sample"])
-    for state in _platform().alerts(_run_id()):
+    states = _platform().alerts(_run_id())
+    for state in states:
         if state.firing:
             log_.warning("ALERT %s: %s %s", state.alert.name, state.message, state.alert.help)
+    if _platform().tell(states, _run_id()):
+        log_.info("What is new about the alerts went out as mail.")
     failing = [row["check_name"] for row in rows if not row["passed"] and row["severity"] == "fail"]
     if failing or not rows:
         raise Stop(f"Quality checks failed: {', '.join(failing) or 'none has run'}.")
@@ -370,7 +373,7 @@ def _platform() -> Platform:
 
 
 def _of_connections() -> dict[str, Any]:
-    """Settings of `clickhouse_default` and `kafka_default`, which override those of the environment."""
+    """Settings of `clickhouse_default`, `kafka_default` and `smtp_default`, which override those of the environment."""
     changes: dict[str, Any] = {}
     clickhouse = _connection("clickhouse_default")
     if clickhouse is not None and clickhouse.host:
@@ -379,6 +382,14 @@ def _of_connections() -> dict[str, Any]:
     kafka = _connection("kafka_default")
     if kafka is not None and "bootstrap.servers" in kafka.extra_dejson:
         changes["kafka_bootstrap"] = kafka.extra_dejson["bootstrap.servers"]
+    mail = _connection("smtp_default")
+    if mail is not None and mail.host:
+        login = f"{quote(mail.login, safe='')}:{quote(mail.password or '', safe='')}@" if mail.login else ""
+        scheme = "smtp" if mail.extra_dejson.get("disable_ssl") else "smtps"
+        port = f":{mail.port}" if mail.port else ""
+        changes["smtp_url"] = SecretStr(f"{scheme}://{login}{mail.host}{port}")
+        if sender := mail.extra_dejson.get("from_email"):
+            changes["alerts_from"] = sender
     return changes
 
 
