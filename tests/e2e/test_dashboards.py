@@ -181,6 +181,19 @@ def test_a_chart_without_filters_answers_anew_in_time(seen: Mapping[str, Seen], 
     assert all(result["is_cached"] for result in api.ask({**payload, "force": False})), "Answers are kept for a minute."
 
 
+def test_an_empty_range_says_which_day_has_the_newest_data(
+    visit: Visit, seen: Mapping[str, Seen], platform: Platform
+) -> None:
+    newest = platform.database.query("SELECT toString(toDate(max(event_timestamp))) AS day FROM analytics.fact_events")
+    found = visit.open("web-analytics-overview", time_range="2001-01-01 : 2001-01-02")
+    ranges = [query.get("time_range") for answer in found.answers for query in answer.payload["queries"]]
+    assert ranges.count("2001-01-01 : 2001-01-02") > len(found.answers) // 2
+    assert found.empty_boxes > 3
+    assert found.error_boxes == []
+    shown = visit.page.locator(CHARTS).filter(has_text="Newest event").inner_text()
+    assert newest[0]["day"] in shown
+
+
 @pytest.mark.parametrize(("form", "begins"), [("csv", b"Page,Events"), ("xlsx", b"PK")])
 def test_the_analyst_may_take_a_chart_away_as_a_file(
     seen: Mapping[str, Seen], api: Api, form: str, begins: bytes

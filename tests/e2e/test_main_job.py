@@ -17,6 +17,7 @@ import pytest
 
 from headwater.adapters.airflow import Airflow
 from headwater.adapters.kafka import KafkaLog
+from headwater.app.alerts import read_alerts
 from headwater.app.check import read_checks
 from headwater.app.generate import write_files
 from headwater.assets import asset
@@ -85,6 +86,10 @@ def test_the_bundled_events_become_exact_tables_and_running_again_adds_nothing(j
     assert_warehouse_equals(oracle, job.platform.database)
     checks = read_checks(asset("clickhouse/sql/quality"))
     assert f"{len(checks)} checks, none failed" in logs["data_quality_checks"]
+    evaluated = job.platform.database.query(
+        "SELECT DISTINCT alert FROM ops.alerts WHERE startsWith(run_id, 'headwater__')"
+    )
+    assert {row["alert"] for row in evaluated} == {each.name for each in read_alerts(asset("clickhouse/sql/alerts"))}
     newest = max(fact["event_timestamp"] for fact in oracle.facts)
     assert job.platform.clock.now().replace(tzinfo=None) - newest < timedelta(hours=1)
 

@@ -22,6 +22,7 @@ from headwater.core.generator.blocks import DEFAULT_START, Spec
 from tests.support.compare import assert_warehouse_equals
 from tests.support.front import Front
 from tests.support.kafka import Broker
+from tests.support.mail import mail_server
 from tests.support.oracle import read_folder, read_folders
 from tests.support.shell import Shell
 from tests.support.tasks import Tasks
@@ -98,6 +99,20 @@ def _replay_by_hand(shell: Shell, folder: Path) -> None:
     assert "names no message" in shell.run("replay", "--id", "browser_events", code=2)
 
 
+def _alerts_by_hand(shell: Shell, fires: list[str]) -> None:
+    """The same alerts by the command; a letter goes out where mail is set, for what is new."""
+    said = json.loads(shell.run("alerts", "--json", code=1))
+    assert [each["alert"] for each in said if each["firing"]] == fires
+    shell.run("sql", "--user", "writer", "TRUNCATE TABLE ops.alerts")
+    with mail_server() as server:
+        mailed = {"HEADWATER_SMTP_URL": server.url, "HEADWATER_ALERTS_TO": "ana@shop.example, bo@shop.example"}
+        for _ in range(2):
+            Shell({**shell.environment, **mailed}).run("alerts", code=1)
+    assert [letter["Subject"] for letter in server.letters] == [f"Headwater: {', '.join(fires)} fires"]
+    assert server.people == ["ana@shop.example", "bo@shop.example"]
+    assert "facts_stand_once has 1 offending rows" in server.letters[0].get_content()
+
+
 def _staged(shell: Shell) -> int:
     """Least staged rows over the streams, browser counted with its repeats."""
     found: dict[str, Any] = json.loads(shell.run("summary", "--json"))
@@ -120,9 +135,17 @@ def test_a_check_that_fails_ends_with_its_help_and_exit_code_1(front: Front, bro
     assert "Numbers of that day are too high" in said
     assert "FAIL" in shell.run("verify", code=1)
     tasks = Tasks(shell, tmp_path / "airflow")
-    layer, duplicates, nulls = tasks.run(
-        ("verify_dwh_layer", {}), ("run_check", {}, "duplicates"), ("run_check", {}, "nulls")
+    layer, duplicates, nulls, report = tasks.run(
+        ("verify_dwh_layer", {}),
+        ("run_check", {}, "duplicates"),
+        ("run_check", {}, "nulls"),
+        ("generate_quality_report", {}),
     )
+    assert report.startswith("failed: Stop")
+    reported = "SELECT alert FROM ops.alerts WHERE run_id = 'run 3' AND firing ORDER BY alert"
+    fires = ["no_fresh_events", "quality_check_fails"]
+    assert [row["alert"] for row in json.loads(shell.run("sql", "--json", reported))] == fires
+    _alerts_by_hand(shell, fires)
     assert "failed: CheckFailed" in layer
     assert "facts_stand_once" in duplicates
     assert nulls == len(read_checks(asset("clickhouse/sql/quality"), [CheckKind.NULLS]))
