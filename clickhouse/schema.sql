@@ -757,26 +757,11 @@ FROM
                 ) AS odd ON (odd.day = own.day) AND (odd.click_id = own.click_id)
                 UNION ALL
                 SELECT
-                    day + 1 AS on_day,
-                    *
-                FROM ops.visit_slots
-                WHERE (slot = (toDateTime(day, 'UTC') + toIntervalMinute(1410))) AND ((day, click_id) IN (
-                    SELECT
-                        midnight - 1,
-                        click_id
-                    FROM over_midnight
-                ))
-                UNION ALL
-                SELECT
-                    day - 1 AS on_day,
-                    *
-                FROM ops.visit_slots
-                WHERE (slot < (toDateTime(day, 'UTC') + toIntervalHour(12))) AND ((day, click_id) IN (
-                    SELECT
-                        midnight,
-                        click_id
-                    FROM over_midnight
-                ))
+                    if(own.slot < (toDateTime(own.day, 'UTC') + toIntervalHour(12)), own.day - 1, own.day + 1) AS on_day,
+                    own.*
+                FROM ops.visit_slots AS own
+                SEMI LEFT JOIN over_midnight AS night ON (night.midnight = if(own.slot < (toDateTime(own.day, 'UTC') + toIntervalHour(12)), own.day, own.day + 1)) AND (night.click_id = own.click_id)
+                WHERE (own.slot < (toDateTime(own.day, 'UTC') + toIntervalHour(12))) OR (own.slot = (toDateTime(own.day, 'UTC') + toIntervalMinute(1410)))
             )
         )
     ) AS r

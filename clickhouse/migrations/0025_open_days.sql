@@ -105,3 +105,92 @@ INNER JOIN
 WHERE arrayExists(at -> at >= v.viewed_at AND at <= v.viewed_at + INTERVAL 7 DAY, p.bought)
   AND NOT arrayExists(at -> at >= v.viewed_at AND at <= v.viewed_at + INTERVAL 7 DAY AND toDate(at) < toDate(now('UTC')), p.bought)
 GROUP BY v.hour, v.page_url, v.browser_name, v.device_type;
+
+-- One row per session, those of analytics.sessions: the hour it starts in, how long it is, and what dashboards filter by.
+-- A day of a click_id is plain when its events lie within 30 minutes, name one source and campaign, and no session goes
+-- over its midnights. Others are put together of their half hours, as in analytics.sessions. The join with the hours in
+-- which something happened lets a filter on started_hour choose the days. Half hours of the day before and after are joined
+-- with the nights: a set of them would be made while the query is planned, for nothing else to run meanwhile.
+CREATE OR REPLACE VIEW analytics.session_hours AS
+WITH
+    over_midnight AS
+    (
+        SELECT midnight, click_id
+        FROM ops.visit_nights
+        GROUP BY midnight, click_id
+        HAVING min(first_at) <= max(last_at) + INTERVAL 30 MINUTE
+    )
+SELECT
+    toStartOfHour(toDateTime(d.first_at, 'UTC'))                    AS started_hour,
+    toUInt32(toDateTime(d.last_at, 'UTC') - toDateTime(d.first_at, 'UTC')) AS duration_s,
+    toUInt64(d.event_count)                                         AS event_count,
+    length(d.pages)                                                 AS page_count,
+    d.utm_source::LowCardinality(String)                            AS utm_source,
+    d.utm_campaign::LowCardinality(String)                          AS utm_campaign,
+    ifNull(d.geo_country, '')                                       AS geo_country,
+    ifNull(d.device_type, '')                                       AS device_type
+FROM analytics.visit_days AS d FINAL
+WHERE d.last_at <= d.first_at + INTERVAL 30 MINUTE AND d.utm_lowest >= d.utm_highest
+  AND (d.day, d.click_id) NOT IN (SELECT arrayJoin([midnight - 1, midnight]), click_id FROM over_midnight)
+UNION ALL
+SELECT
+    hours.started_hour                                              AS started_hour,
+    toUInt32(toDateTime(visits.ended_at, 'UTC') - toDateTime(visits.started_at, 'UTC')) AS duration_s,
+    visits.event_count                                              AS event_count,
+    visits.page_count                                               AS page_count,
+    toLowCardinality(visits.utm_source)                             AS utm_source,
+    toLowCardinality(visits.utm_campaign)                           AS utm_campaign,
+    toLowCardinality(visits.geo_country)                            AS geo_country,
+    toLowCardinality(visits.device_type)                            AS device_type
+FROM
+(
+    SELECT
+        r.on_day                                                    AS on_day,
+        if(r.begun_at < toDateTime64(r.on_day, 6, 'UTC') AND r.slot >= r.noon, toDateTime64(r.noon, 6, 'UTC'), r.begun_at) AS begun,
+        min(r.first_at)                                             AS started_at,
+        max(r.last_at)                                              AS ended_at,
+        sum(r.events)                                               AS event_count,
+        length(groupUniqArrayArray(r.pages))                        AS page_count,
+        argMinIf(r.utm_source, r.utm_place, r.utm_place != 0)       AS utm_source,
+        argMinIf(r.utm_campaign, r.utm_place, r.utm_place != 0)     AS utm_campaign,
+        minIf(r.geo_country, r.geo_country != '')                   AS geo_country,
+        minIf(r.device_type, r.device_type != '')                   AS device_type
+    FROM
+    (
+        SELECT *, max(if(first_at > before + INTERVAL 30 MINUTE, first_at, toDateTime64(0, 6, 'UTC')))
+            OVER (PARTITION BY on_day, click_id ORDER BY first_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS begun_at
+        FROM
+        (
+            SELECT *, toDateTime(on_day, 'UTC') + INTERVAL 12 HOUR AS noon, max(last_at)
+                OVER (PARTITION BY on_day, click_id ORDER BY first_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM
+            (
+                SELECT own.day AS on_day, own.*
+                FROM ops.visit_slots AS own
+                LEFT SEMI JOIN
+                (
+                    SELECT d.day AS day, d.click_id AS click_id
+                    FROM analytics.visit_days AS d FINAL
+                    WHERE d.last_at > d.first_at + INTERVAL 30 MINUTE OR d.utm_lowest < d.utm_highest
+                    UNION ALL
+                    SELECT arrayJoin([midnight - 1, midnight]) AS day, click_id FROM over_midnight
+                ) AS odd ON odd.day = own.day AND odd.click_id = own.click_id
+                UNION ALL
+                SELECT if(own.slot < toDateTime(own.day, 'UTC') + INTERVAL 12 HOUR, own.day - 1, own.day + 1) AS on_day, own.*
+                FROM ops.visit_slots AS own
+                LEFT SEMI JOIN over_midnight AS night
+                    ON night.midnight = if(own.slot < toDateTime(own.day, 'UTC') + INTERVAL 12 HOUR, own.day, own.day + 1)
+                    AND night.click_id = own.click_id
+                WHERE own.slot < toDateTime(own.day, 'UTC') + INTERVAL 12 HOUR
+                   OR own.slot = toDateTime(own.day, 'UTC') + INTERVAL 1410 MINUTE
+            )
+        )
+    ) AS r
+    GROUP BY on_day, click_id, begun
+    HAVING toDate(begun) = on_day
+) AS visits
+INNER JOIN
+(
+    SELECT DISTINCT hour AS started_hour, toDate(hour) AS day
+    FROM ops.browser_device_hours
+) AS hours ON hours.started_hour = toStartOfHour(toDateTime(visits.started_at, 'UTC')) AND hours.day = visits.on_day;
