@@ -196,8 +196,8 @@ def _leaves(position: Document) -> Iterator[Document]:
 
 def _title(node: Document) -> str:
     meta = node.get("meta", {})
-    words = meta.get("sliceName") or meta.get("code") or meta.get("text") or node["id"]
-    return f"{node['type'].lower()} {str(words).strip().splitlines()[0][:60]}"
+    words = [str(meta.get(key) or "").strip() for key in ("sliceName", "code", "text")]
+    return f"{node['type'].lower()} {next(filter(None, words), node['id']).splitlines()[0][:60]}"
 
 
 def _keep_filters(ours: Document, theirs: Document, kept: list[str]) -> None:

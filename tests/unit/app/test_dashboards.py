@@ -443,6 +443,18 @@ def test_push_keeps_what_people_added_and_restores_the_rest(folder: Path) -> Non
     assert server.kept == before
 
 
+def test_push_keeps_a_text_that_is_still_empty(folder: Path) -> None:
+    server = MemorySuperset()
+    push(folder, server)
+    _add(
+        server.kept[read_assets(folder)["dashboards/web_analytics_overview.yaml"]["uuid"]],
+        "MARKDOWN-x",
+        "MARKDOWN",
+        code=" \n",
+    )
+    assert push(folder, server).kept == ("Web Analytics Overview: markdown MARKDOWN-x",)
+
+
 def test_a_bundle_has_numbers_for_charts_and_parents_for_rows() -> None:
     overview = yaml.load(bundle(read_assets(COMMITTED))["dashboards/web_analytics_overview.yaml"], yaml.CSafeLoader)
     charts = [node for node in overview["position"].values() if isinstance(node, dict) and node["type"] == "CHART"]
