@@ -188,9 +188,12 @@ def test_events_go_together_and_what_waits_goes_by_a_beacon_when_the_page_is_lef
     page.evaluate("for (let n = 0; n < 119; n++) headwater.track('many')")
     _await(lambda: sum(calls), 120, page)
     assert calls == [50, 50, 20]
-    page.evaluate("headwater.track('last')")
-    page.goto("about:blank")
-    _await(lambda: sum(m.value["event_type"] == "last" for m in in_topics(broker.bootstrap)["browser"]), 1)
+    # In one turn, so that no timer sends it. A call under way may take it along beside the beacon: with the same id.
+    page.evaluate("headwater.track('last'); location.assign('about:blank')")
+    page.wait_for_url("about:blank")
+    _await(
+        lambda: len({m.value["event_id"] for m in in_topics(broker.bootstrap)["browser"] if m.value["event_type"] == "last"}), 1
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("wish", ["doNotTrack: {get: () => '1'}", "globalPrivacyControl: {get: () => true}"])
