@@ -25,6 +25,7 @@ from tests.support.front import Front
 from tests.support.kafka import Broker
 from tests.support.objects import bucket, forbid
 from tests.support.shell import HEADWATER, Shell
+from tests.support.tasks import Tasks
 from tests.support.topics import fresh_topics
 
 pytestmark = pytest.mark.stack
@@ -128,3 +129,25 @@ def test_samples_are_put_by_hour_and_loaded_from_there(
     days = ("--from", "2026-01-10", "--to", "2026-01-20")
     shell.run("backfill", "--bucket", "history", "--prefix", "mine", "--streams", "geo", *days)
     assert _origins(broker, "geo") == {f"s3://history/{kept[2]}": 3}
+
+
+def test_the_params_of_the_dag_say_which_bucket_prefix_and_streams(
+    shell: Shell, store: S3Objects, broker: Broker, tmp_path: Path
+) -> None:
+    keys = {name: object_key(MIDNIGHT, "geo", "", name) for name in ("wanted", "other")}
+    for key in keys.values():
+        store.put(key, geo() + b"\n")
+    store.put(object_key(MIDNIGHT, "browser", "", "wanted"), browser("e0") + b"\n")
+    params = {
+        "start_date": "2026-05-01", "end_date": "", "bucket": "history", "prefix": "wanted", "streams": ["geo"],
+        "load_again": False, "reload": False,
+    }  # fmt: skip
+    known, again, unknown = Tasks(shell, tmp_path / "airflow").run(
+        ["load_from_s3", params], ["load_from_s3", params], ["load_from_s3", {**params, "bucket": "nowhere"}]
+    )
+    assert (known, again) == (["sent"], ["had been sent before"])
+    assert unknown.startswith("failed: ")
+    assert "nowhere" in unknown
+    assert SECRET not in unknown
+    assert _origins(broker, "geo") == {f"s3://history/{keys['wanted']}": 1}
+    assert _origins(broker, "browser") == {}
