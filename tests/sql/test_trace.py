@@ -10,11 +10,17 @@ from uuid import UUID
 
 import pytest
 
+from headwater.adapters.replays import ClickHouseReplays
+from headwater.app.ingest import Ingest
+from headwater.app.replay import Replay
 from headwater.app.trace import Trace, Traced, as_lines, where_it_looked
+from headwater.contracts.streams import STREAMS
+from headwater.core.replay import SecondFailure, Selection
+from headwater.ports import FlushLimits
 from tests.support.events import an_id, browser, device, geo, location
 from tests.support.front import Front
 from tests.support.shell import Shell
-from tests.support.staging import Stage
+from tests.support.staging import START, Stage
 
 pytestmark = pytest.mark.stack
 
@@ -86,6 +92,30 @@ def test_dead_letters_and_the_quarantine_say_why(stage: Stage) -> None:
     letter = _facts(_of(stage, "bad"), "dead letter")
     assert (letter["reason"], letter["field"]) == ("wrong_type", "browser_name")
     assert _facts(_of(stage, "e1"), "quarantine")["reason"] == "conflicting_duplicate"
+
+
+def test_a_dead_letter_says_which_replay_took_it_and_what_came_of_it(stage: Stage) -> None:
+    soon = START + timedelta(days=2)
+    stage.send("browser", b"no json", browser("e1", at=f"{soon:%Y-%m-%d %H:%M:%S}"))
+    assert "replay" not in _what(_of(stage, "e1")), "nobody has replayed it yet"
+    stage.clock.moment = soon
+
+    def drain(stream: str) -> None:
+        Ingest(STREAMS[stream], stage.log, stage.ledger, stage.clock).drain(FlushLimits())
+
+    done = Replay(stage.log, ClickHouseReplays(stage.db), stage.clock, drain).run(Selection(), SecondFailure.DROP)
+    assert (done.sent, done.not_sent) == (1, 1)
+    drain("browser")
+    traced = _of(stage, "e1")
+    assert _what(traced) == ["staged", "claim", "not planned yet", "dead letter", "claim", "replay"]
+    assert _facts(traced, "staged")["origin"] == "replay of browser_events/{epoch}/{partition}/{offset}".format(
+        **_facts(traced, "dead letter")
+    )
+    sent = _facts(traced, "replay")
+    assert (sent["outcome"], sent["policy"]) == ("send", "drop")
+    assert sent["done_at"] is not None
+    dropped = _facts(Trace(stage.db, stage.clock).place("browser_events", 0, 0), "replay")
+    assert (dropped["outcome"], dropped["replay"]) == ("hopeless", sent["replay"])
 
 
 def test_a_place_in_kafka_leads_to_its_event_its_dead_letter_or_its_visit(stage: Stage) -> None:
