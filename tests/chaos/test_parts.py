@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from headwater.adapters.clickhouse import ClickHouse
 from tests.chaos.conftest import SEED
 from tests.chaos.scenario import Scenario
 from tests.chaos.tears import Moment, lost_tokens
-from tests.chaos.truth import BROWSER
+from tests.chaos.truth import BROWSER, Held, assert_held, read_held
 from tests.support.proxy import Deed, proxy, seeded
 
 pytestmark = pytest.mark.stack
@@ -91,10 +92,37 @@ def test_what_the_oracle_would_not_overlook(scenario: Scenario) -> None:
     scenario.crew.drain()
     scenario.check()
     with scenario.database() as db:
-        _assert_seen(scenario, db, f"INSERT INTO {BROWSER.staging_table} SELECT * FROM {BROWSER.staging_table} LIMIT 1")
-
-
-def _assert_seen(scenario: Scenario, db: ClickHouse, damage: str) -> None:
-    db.execute(damage.replace("LIMIT 1", f"WHERE epoch = '{scenario.truth.epoch}' LIMIT 1"))
+        held = read_held(db, scenario.truth)
+        for told, damaged in _damages(held).items():
+            with pytest.raises(AssertionError, match=told):
+                assert_held(scenario.truth, damaged)
+        # One of them in the tables themselves.
+        epoch = scenario.truth.epoch
+        staging = BROWSER.staging_table
+        db.execute(f"INSERT INTO {staging} SELECT * FROM {staging} WHERE epoch = '{epoch}' LIMIT 1")
     with pytest.raises(AssertionError, match="stand twice"):
         scenario.check()
+
+
+def _damages(held: Held) -> dict[str, Held]:
+    """What the oracle has to say of each damage, and the tables with it."""
+    staged, dead, beats = held.staged, held.dead_letters, held.heartbeats
+    first, *later = held.claims
+    closed = held.stored[first["claim_id"]]
+
+    def booked(**other: Any) -> Held:
+        return replace(held, stored={**held.stored, first["claim_id"]: {**closed, **other}})
+
+    return {
+        "1 offsets of .* stand twice": replace(held, heartbeats=[*beats, staged[0][:3]]),
+        "1 of .* messages of .* are missing": replace(held, staged=staged[1:]),
+        "1 rows of .* were never sent": replace(held, staged=[*staged, (0, 10**9, *staged[0][2:])]),
+        "staging of .* differ": replace(held, staged=[(*staged[0][:-1], "another"), *staged[1:]]),
+        "dead letters of .* differ": replace(held, dead_letters=[(*dead[0][:-1], "another"), *dead[1:]]),
+        "heartbeats of .* differ": replace(held, heartbeats=[(*beats[0][:-1], "another"), *beats[1:]]),
+        "claim .* leaves a gap or overlaps": replace(held, claims=[{**first, "from_offset": 1}, *later]),
+        "claim .* was never closed": replace(held, stored={}),
+        "claim .* is booked with .* rows and has": booked(staged=closed["staged"] + 1),
+        "claim .* is booked with 1 lost, 0 are missing": booked(lost=1),
+        "claims reach .*, the topic ends at": replace(held, claims=held.claims[:-1]),
+    }
