@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
@@ -12,7 +13,8 @@ from headwater.contracts.streams import VISIT_STREAMS
 from headwater.contracts.web_events import RefusedError, Visitor, WebReject
 from headwater.core.web_bodies import Unread
 from headwater.core.web_events import Reader, latest_time
-from headwater.core.web_messages import Mapper, VisitMessages
+from headwater.core.web_messages import Mapper, Messages
+from headwater.core.web_usual import Given, usual_messages
 from headwater.ports import Clock, Gate, Keyed
 
 # Browser messages are last: the other parts are on their way when the event is seen.
@@ -50,43 +52,39 @@ class Collect:
         self._gate = gate
         self._clock = clock
 
-    async def take(self, values: Sequence[Any], visitor: Visitor) -> Collected:
+    async def take(self, given: Given, visitor: Visitor) -> Collected:
         """Send the valid events of one request. Raises `Busy` or `Retry`: then the request may be sent again.
 
         The device and the place of a visit are sent once per request.
         """
         latest = latest_time(self._clock.now())
-        read = self._reader.read
-        refused: list[Refused] = []
-        visits: dict[VisitMessages, None] = {}
-        last: VisitMessages | None = None
-        event_ids: list[str] = []
-        click_ids: list[str] = []
-        locations: list[str] = []
-        interactions: list[str] = []
-        events: list[str] = []
-        for index, value in enumerate(values):
-            try:
-                visit, event_id, browser, location, interaction = read(value, visitor, latest)
-            except RefusedError as error:
-                refused.append(Refused(index, value, error.verdict))
-                continue
-            if visit is not last:
-                visits[visit] = None
-                last = visit
-            event_ids.append(event_id)
-            click_ids.append(visit.click_id)
-            locations.append(location)
-            interactions.append(interaction)
-            events.append(browser)
-        if events:
+        refused: Sequence[Refused] = ()
+        made = None if given.usual is None else usual_messages(given.usual, self._reader, visitor, latest)
+        if made is None:
+            made, refused = self._judge(given.values(), visitor, latest)
+        if made:
+            shared, event_ids, browser, locations, interactions = zip(*made, strict=True)
+            visits = list(dict.fromkeys(shared))
+            click_ids = [visit.click_id for visit in shared]
             visit_ids = [visit.click_id for visit in visits]
             batches = (
                 Keyed(visit_ids, [visit.device for visit in visits]),
                 Keyed(visit_ids, [visit.geo for visit in visits]),
                 Keyed(event_ids, locations),
                 Keyed(click_ids, interactions),
-                Keyed(click_ids, events),
+                Keyed(click_ids, browser),
             )
             await self._gate.send(dict(zip(_TOPICS, batches, strict=True)))
-        return Collected(len(events), refused)
+        return Collected(len(made), refused)
+
+    def _judge(
+        self, values: Sequence[Any], visitor: Visitor, latest: datetime
+    ) -> tuple[list[Messages], Sequence[Refused]]:
+        made: list[Messages] = []
+        refused: list[Refused] = []
+        for index, value in enumerate(values):
+            try:
+                made.append(self._reader.read(value, visitor, latest))
+            except RefusedError as error:
+                refused.append(Refused(index, value, error.verdict))
+        return made, refused

@@ -27,17 +27,17 @@ from headwater.core.web_messages import Mapper, Messages, VisitMessages
 _CLOCKS_APART = timedelta(minutes=5)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-].{2,6})?")
 _is_uuid = re.compile(UUID_PATTERN).fullmatch
-# As most write them: found out in half the time.
-_is_usual_uuid = re.compile(UUID_PATTERN.partition("|")[2]).fullmatch
 _is_decimal = re.compile(DECIMAL_PATTERN).fullmatch
 _REMEMBERED_VISITS = 10_000
+_USUAL_LENGTH = len("2026-01-31T23:59:59.123Z")
+VISIT_FIELDS = ("session_id", "user_id", "user_email", "user_agent", "language", "timezone")
 
 
 class Reader:
     """Judges events one after the other; what events of a visit have in common is judged once."""
 
     def __init__(self, mapper: Mapper) -> None:
-        self._mapper = mapper
+        self.mapper = mapper
         self._visits: dict[tuple[Any, ...], VisitMessages] = {}
 
     def read(self, value: Any, visitor: Visitor, latest: datetime) -> Messages:
@@ -47,57 +47,38 @@ class Reader:
         """
         if type(value) is not dict:
             raise _no_object(value)
-        # What is as expected is taken at once; the functions know the rest.
-        get = value.get
-        event_type = get("type")
-        if type(event_type) is not str or not 0 < len(event_type) <= MAX_SHORT_TEXT:
-            event_type = _short(value, "type", required=True)
-        visit = self._visit(value, visitor)
-        url = get("url")
-        if type(url) is not str or not url:
-            url = _text(value, "url", required=True)
+        event_type = _short(value, "type", required=True)
+        visit = self.visit(tuple([value.get(field) for field in VISIT_FIELDS]), visitor)
+        url = _text(value, "url", required=True)
         at = _time(value, latest)
-        payload = get("payload") or _NOTHING
+        payload = value.get("payload") or {}
         if type(payload) is not dict:
             raise RefusedError(RejectReason.WRONG_TYPE, "payload", f"expected an object, got {json_type(payload)}")
-        event_id = get("event_id")
-        if type(event_id) is not str or not _is_usual_uuid(event_id):
-            event_id = _event_id(value)
-        referrer = get("referrer")
-        if type(referrer) is not str:
-            referrer = _text(value, "referrer")
-        get = payload.get
-        title = get("event_title")
-        if type(title) is not str:
-            title = _text(payload, "event_title")
-        element = get("element_id")
-        if type(element) is not str or len(element) > MAX_SHORT_TEXT:
-            element = _short(payload, "element_id")
-        x, y = _coordinate(get("x"), "x"), _coordinate(get("y"), "y")
-        return self._mapper.messages(event_id, at, event_type, visit, url, referrer, title, element, x, y, payload)
-
-    def _visit(self, value: dict[str, Any], visitor: Visitor) -> VisitMessages:
-        get = value.get
-        given = (
-            get("session_id"), get("user_id"), get("user_email"), get("user_agent"), get("language"), get("timezone"),
-            visitor,
+        return self.mapper.messages(
+            _event_id(value), at, event_type, visit, url, _text(value, "referrer"), _text(payload, "event_title"),
+            _short(payload, "element_id"), _coordinate(payload.get("x"), "x"), _coordinate(payload.get("y"), "y"),
+            to_json(payload).decode() if payload else "",
         )  # fmt: skip
+
+    def visit(self, given: tuple[Any, ...], visitor: Visitor) -> VisitMessages:
+        """What the events of a visit share; `given` is what one of them says for each of `VISIT_FIELDS`.
+
+        Raises `RefusedError`.
+        """
+        key = (given, visitor)
         try:
-            known = self._visits.get(given)
+            known = self._visits.get(key)
         except TypeError:  # a list or an object, which the reading refuses
             known = None
         if known is None:
-            visit = _read_visit(value, visitor)
-            known = self._mapper.visit(visit)
+            visit = _read_visit(dict(zip(VISIT_FIELDS, given, strict=True)), visitor)
+            known = self.mapper.visit(visit)
             # Numbers are left out: 1, 1.0 and true would be one key.
-            if all(type(each) is str or each is None for each in given[:-1]) and len(visit.user_agent) < MAX_SHORT_TEXT:
+            if all(type(each) is str or each is None for each in given) and len(visit.user_agent) < MAX_SHORT_TEXT:
                 if len(self._visits) >= _REMEMBERED_VISITS:
                     self._visits.clear()
-                self._visits[given] = known
+                self._visits[key] = known
         return known
-
-
-_NOTHING: dict[str, Any] = {}
 
 
 def latest_time(now: datetime) -> datetime:
@@ -176,11 +157,8 @@ def _identity(value: Mapping[str, Any], field: str, *, required: bool = False) -
 
 def _time(value: Mapping[str, Any], latest: datetime) -> str:
     """The time as the contract writes it, UTC."""
-    text = value.get("created_at")
-    if type(text) is not str or not text:
-        text = _text(value, "created_at", required=True)
-    # As JavaScript writes it; then it is in UTC already.
-    usual = len(text) == 24 and text[4:22:3] == "--T::." and text[23] == "Z"
+    text = _text(value, "created_at", required=True)
+    usual = is_usual_time(text)
     if not usual and not _TIME.fullmatch(text):
         raise RefusedError(RejectReason.WRONG_TYPE, "created_at", "expected a time like 2026-01-31T23:59:59.123Z")
     try:
@@ -194,6 +172,19 @@ def _time(value: Mapping[str, Any], latest: datetime) -> str:
     if moment > latest:
         raise RefusedError(RejectReason.IMPLAUSIBLE_TIME, "created_at", "about a day ahead, or more")
     return f"{text[:10]} {text[11:23]}" if usual else moment.isoformat(" ", "microseconds")[:26]
+
+
+def is_usual_time(text: str) -> bool:
+    """Whether `text` has the form in which JavaScript writes times, in UTC; there may be no such time.
+
+    Texts of this form are in the order of their times.
+    """
+    return len(text) == _USUAL_LENGTH and text[4:22:3] == "--T::." and text[23] == "Z"
+
+
+def usual_time(moment: datetime) -> str:
+    """`moment` (aware) as JavaScript writes times, without what is less than a millisecond."""
+    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
 
 
 def _coordinate(found: Any, field: str) -> str:
@@ -210,4 +201,11 @@ def _coordinate(found: Any, field: str) -> str:
         raise RefusedError(RejectReason.WRONG_TYPE, field, f"expected a number, got {json_type(found)}")
     if not -COORDINATE_LIMIT <= number <= COORDINATE_LIMIT:
         raise RefusedError(RejectReason.OUT_OF_RANGE, field, f"not between ±{COORDINATE_LIMIT}")
+    return decimal(number)
+
+
+def decimal(number: float | None) -> str:
+    """A number with two decimals; nothing where there is none."""
+    if number is None:
+        return ""
     return f"{number}.00" if type(number) is int else "%.2f" % number  # noqa: UP031 - half the time of an f-string

@@ -6,9 +6,7 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any, NamedTuple
-
-from pydantic_core import to_json
+from typing import NamedTuple
 
 from headwater.contracts.rejects import RejectReason
 from headwater.contracts.web_events import MAX_EVENT_BYTES, RefusedError, Visit
@@ -68,9 +66,10 @@ class Mapper:
         element: str,
         x: str,
         y: str,
-        payload: dict[str, Any],
+        payload: str,
     ) -> Messages:
-        """The messages of a valid event: `at` as the contract writes times, `x` and `y` as numbers or empty.
+        """The messages of a valid event: `at` as the contract writes times, `x` and `y` as numbers or empty, `payload`
+        as JSON or empty.
 
         Raises `RefusedError` where the address cannot be taken apart or the messages are too large.
         """
@@ -80,13 +79,12 @@ class Mapper:
         # Coordinates as text: so the engine need not look at each value anew.
         left = f'"x":"{x}",' if x else ""
         top = f'"y":"{y}",' if y else ""
-        whole = _quoted(to_json(payload).decode()) if payload else '""'
         browser = f'{{"event_id":"{event_id}","event_timestamp":"{at}","event_type":{kind},{visit.browser_end}'
         location = f'{{"event_id":"{event_id}",{location_end}'
         interaction = (
             f'{{"event_id":"{event_id}","click_id":"{visit.click_id}","event_type":{kind},'
             f'"event_title":{_quoted(title)},"element_id":{_quoted(element)},{left}{top}'
-            f'"payload":{whole},"event_timestamp":"{at}","page_url_path":{path}}}'
+            f'"payload":{_quoted(payload)},"event_timestamp":"{at}","page_url_path":{path}}}'
         )
         if len(browser) + len(location) + len(interaction) > MAX_EVENT_BYTES:
             raise RefusedError(RejectReason.TOO_LARGE, "", f"over {MAX_EVENT_BYTES} bytes as messages")

@@ -22,7 +22,8 @@ from headwater.assets import asset
 from headwater.bootstrap_web import CollectorService
 from headwater.contracts import collector_metrics as metrics
 from headwater.contracts.web_events import Visitor
-from headwater.core.web_bodies import JSON, NDJSON, TooLargeError, UnreadableError, unpack, values
+from headwater.core.web_bodies import JSON, NDJSON, TooLargeError, UnreadableError, unpack
+from headwater.core.web_usual import Given, read_request
 from headwater.entrypoints.collector_docs import ANSWERS, DESCRIPTION, EVENTS, READY
 from headwater.entrypoints.collector_gate import Doorkeeper, RefusalError
 from headwater.entrypoints.collector_shop import shop_router
@@ -142,7 +143,7 @@ class Collector:
         meter.observe(metrics.REQUEST_SECONDS, time.perf_counter() - began)
         return _json(status, answer, headers)
 
-    async def _read(self, request: Request) -> Sequence[Any]:
+    async def _read(self, request: Request) -> Given:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in JSON and kind not in NDJSON:
             known = ", ".join(sorted((JSON | NDJSON) - {""}))
@@ -150,7 +151,7 @@ class Collector:
         body = await self._body(request)
         try:
             unpacked = unpack(body, request.headers.get("content-encoding", "").strip().lower(), self._limit)
-            return values(unpacked, kind, MOST_EVENTS)
+            return read_request(unpacked, kind, MOST_EVENTS)
         except TooLargeError:
             raise self._too_large() from None
         except UnreadableError as error:
