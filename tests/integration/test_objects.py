@@ -21,7 +21,7 @@ from headwater.adapters.s3 import S3Objects
 from headwater.app.build import Build, BuildLimits
 from headwater.app.ingest import Ingest
 from headwater.app.load import MAX_LINE_BYTES, Loader, Progress
-from headwater.app.objects import list_objects, load_object
+from headwater.app.objects import Selection, list_objects, load_object
 from headwater.app.put_samples import put_samples
 from headwater.contracts.streams import FACT_STREAMS, STREAMS
 from headwater.core.object_keys import EventObject, StoredObject, object_key, read_key
@@ -103,7 +103,7 @@ def _loader(stage: Stage) -> Loader:
 def _load(stage: Stage, store: S3Objects) -> list[str]:
     """Load everything of the day; what became of each object."""
     outcomes = []
-    for each in list_objects(store, HOUR.replace(hour=0), HOUR + timedelta(hours=14)):
+    for each in list_objects(store, Selection(HOUR.replace(hour=0), HOUR + timedelta(hours=14))):
         try:
             loaded = load_object(store, _loader(stage), each)
         except BrokenObject:
@@ -195,7 +195,7 @@ def test_an_object_that_cannot_be_had_is_told_and_the_others_go_on(
     stage = Stage(migrated, partitions=3)
     for hours in (0, 1):
         _put(store, "browser", _lines(browser(f"{became} {hours}")), hour=HOUR + timedelta(hours=hours))
-    lost, other = list_objects(store, HOUR, HOUR + timedelta(hours=2))
+    lost, other = list_objects(store, Selection(HOUR, HOUR + timedelta(hours=2)))
     if became == "gone":
         store._client.delete_object(Bucket=store.bucket, Key=lost.stored.key)
     elif became == "another one":
@@ -211,7 +211,7 @@ def test_an_object_that_cannot_be_had_is_told_and_the_others_go_on(
 def test_a_load_that_dies_anywhere_leaves_each_fact_once(stage: Stage, store: S3Objects) -> None:
     ids = [f"e{number}" for number in range(60_000)]
     _put(store, "browser", _lines(*map(browser, ids)))
-    (found,) = list_objects(store, HOUR, HOUR + timedelta(hours=1))
+    (found,) = list_objects(store, Selection(HOUR, HOUR + timedelta(hours=1)))
 
     class Died(Exception):
         """Stands for the death of the process."""
@@ -233,12 +233,12 @@ def test_only_hours_and_streams_that_were_asked_for_are_listed(store: S3Objects)
     for odd in ("year=2026/month=05/day=01/hour=23/other.jsonl", "year=2026/month=05/day=01/hour=99/geo_events.jsonl"):
         store.put(odd, b"")
     start = HOUR.replace(hour=23, minute=30)
-    found = list_objects(store, start, start + timedelta(hours=1, minutes=30), streams=["geo"])
+    found = list_objects(store, Selection(start, start + timedelta(hours=1, minutes=30), streams=["geo"]))
     assert [(each.stream, each.hour.hour) for each in found] == [("geo", 23), ("geo", 0)]
     with pytest.raises(FixSettings, match="not after its start"):
-        list_objects(store, start, start)
+        Selection(start, start)
     with pytest.raises(FixSettings, match="no objects of interaction"):
-        list_objects(store, start, start + timedelta(hours=1), streams=["interaction"])
+        Selection(start, start + timedelta(hours=1), streams=["interaction"])
 
 
 def test_what_is_not_there_is_told_without_keys(store: S3Objects) -> None:
@@ -259,7 +259,7 @@ def test_the_samples_in_a_bucket_are_the_facts_of_the_files(stage: Stage, store:
     assert sorted(each.key for each in before) == sorted(keys)
     put_samples(store, tmp_path, timedelta(0))
     assert list(store.list("")) == before, "putting again changes nothing"
-    found = list_objects(store, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
+    found = list_objects(store, Selection(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)))
     loader = _loader(stage)
     sent = dict.fromkeys(FACT_STREAMS, 0)
     for each in found:
@@ -295,7 +295,7 @@ def test_memory_does_not_grow_with_the_object(stage: Stage, store: S3Objects, su
     peaks = []
     for blocks in (1, 40):
         _put(store, "browser", lines * blocks, suffix)
-        (found,) = list_objects(store, HOUR, HOUR + timedelta(hours=1))
+        (found,) = list_objects(store, Selection(HOUR, HOUR + timedelta(hours=1)))
         rss: list[int] = []
         loaded = load_object(store, loader, found, tell=lambda _come, rss=rss: rss.append(_rss()))  # type: ignore[misc]
         assert loaded.sent == 40_000 * blocks

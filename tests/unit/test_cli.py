@@ -17,6 +17,7 @@ from headwater.entrypoints import commands as command_modules
 from headwater.entrypoints.cli import COMMANDS, application
 from headwater.entrypoints.commands.demo import _show_addresses
 from headwater.entrypoints.commands.objects import _end_of
+from headwater.errors import FixSettings
 from headwater.settings import Settings
 
 
@@ -74,6 +75,19 @@ def test_a_backfill_ends_with_the_last_day_or_hour(text: str, end: str) -> None:
     assert _end_of(text) == datetime.fromisoformat(end).replace(tzinfo=UTC)
     with pytest.raises(BadParameter, match="neither a day"):
         _end_of("2026-02-30")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "2026-01-02"], "not after its start"),
+        (["--to", "2026-01-04", "--streams", "geo,brwoser"], "no objects of brwoser"),
+    ],
+)
+def test_a_mistake_in_a_backfill_is_told_before_anything_is_looked_for(words: list[str], said: str) -> None:
+    done = CliRunner().invoke(application(["backfill"]), ["backfill", "--from", "2026-01-03", *words])
+    assert isinstance(done.exception, FixSettings)
+    assert said in str(done.exception)
 
 
 def test_every_module_of_commands_is_listed() -> None:

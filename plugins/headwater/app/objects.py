@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, cast
 
@@ -35,21 +36,35 @@ _FAULTS = (
 )  # fmt: skip
 
 
-def list_objects(
-    store: ObjectStore, start: datetime, end: datetime, prefix: str = "", streams: Sequence[str] = ()
-) -> list[EventObject]:
-    """Objects of the hours that [start, end) touches, in the order of their hours."""
-    wanted = demand_streams(streams)
-    if end <= start:
-        raise FixSettings(f"The range ends at {end:%Y-%m-%d %H:%M}, which is not after its start.")
-    first = start.replace(minute=0, second=0, microsecond=0)
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Objects of the hours that [start, end) touches, of some streams or of all; a mistake in it is told at once.
+
+    Raises `FixSettings`.
+    """
+
+    start: datetime
+    end: datetime
+    prefix: str = ""
+    streams: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        demand_streams(self.streams)
+        if self.end <= self.start:
+            raise FixSettings(f"The range ends at {self.end:%Y-%m-%d %H:%M}, which is not after its start.")
+
+
+def list_objects(store: ObjectStore, wanted: Selection) -> list[EventObject]:
+    """The objects that `wanted` selects, in the order of their hours."""
+    streams = demand_streams(wanted.streams)
+    first = wanted.start.replace(minute=0, second=0, microsecond=0)
     found = [
         event_object
-        for day in day_prefixes(prefix, first, end)
+        for day in day_prefixes(wanted.prefix, first, wanted.end)
         for stored in store.list(day)
-        if (event_object := read_key(stored, prefix)) is not None
+        if (event_object := read_key(stored, wanted.prefix)) is not None
     ]
-    kept = [each for each in found if first <= each.hour < end and each.stream in wanted]
+    kept = [each for each in found if first <= each.hour < wanted.end and each.stream in streams]
     return sorted(kept, key=lambda each: (each.hour, list(STREAMS).index(each.stream), each.stored.key))
 
 

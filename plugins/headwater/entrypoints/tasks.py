@@ -437,7 +437,7 @@ def list_objects() -> list[dict[str, Any]]:
     params, platform = _params(), _platform()
     start, end = _hours(params)
     store = _store(platform)
-    found = objects.list_objects(store, start, end, params["prefix"], params["streams"])
+    found = objects.list_objects(store, objects.Selection(start, end, params["prefix"], params["streams"]))
     _table(
         "range",
         "bucket",

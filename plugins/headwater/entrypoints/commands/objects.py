@@ -74,11 +74,11 @@ def backfill(
     """
     if dry_run and not reload:
         raise FixSettings("--dry-run counts what --reload would take out; give both.")
+    names = [name for each in streams or () for name in each.split(",") if name]
+    wanted = objects.Selection(first.replace(tzinfo=UTC), end, prefix, names)
     platform = Platform()
     store = platform.objects(bucket)
-    start = first.replace(tzinfo=UTC)
-    names = [name for each in streams or () for name in each.split(",") if name]
-    found = objects.list_objects(store, start, end, prefix, names)
+    found = objects.list_objects(store, wanted)
     if reload:
         if dry_run:
             _show_taken_out(platform.reload(store, found, dry_run=True), "rows that would go")
