@@ -29,7 +29,7 @@ from headwater.adapters.clickhouse import ClickHouse
 from headwater.adapters.clock import SystemClock
 from headwater.app.dashboards_files import Document, of_kind, read_assets
 from headwater.app.migrate import migrate, read_migrations
-from headwater.app.upkeep import count_leading_days
+from headwater.app.upkeep import count_leading_days, count_session_days
 from headwater.assets import asset
 from tests.support.front import Front
 
@@ -156,6 +156,7 @@ def _fill(database: ClickHouse, first_day: datetime, events: int) -> None:
     for name in ("fact_events", "agg_events_hourly", "visit_hours", "visit_days"):
         database.execute(f"OPTIMIZE TABLE analytics.{name}")
     count_leading_days(database, SystemClock(), budget_s=3_600.0)
+    count_session_days(database, SystemClock(), budget_s=3_600.0)
 
 
 def main(

@@ -35,7 +35,7 @@ from headwater.adapters.topics import KafkaTopics
 from headwater.app.generate import write_files
 from headwater.app.load import Loader
 from headwater.app.migrate import migrate, read_migrations
-from headwater.app.objects import list_objects, load_object
+from headwater.app.objects import Selection, list_objects, load_object
 from headwater.app.topics import apply_topics
 from headwater.assets import asset
 from headwater.contracts.streams import STREAMS
@@ -163,7 +163,7 @@ def _messages(bootstrap: str) -> int:
 def arm(name: str, prefix: str, objects: int, endpoint: str, bootstrap: str) -> None:
     """Send the objects of a folder from this process and print what that took."""
     store = S3Objects(s3_client(endpoint, "key", "secret"), "events")
-    found = list_objects(store, DEFAULT_START, DEFAULT_START + timedelta(hours=objects), prefix)
+    found = list_objects(store, Selection(DEFAULT_START, DEFAULT_START + timedelta(hours=objects), prefix))
     database = ClickHouse(os.environ[_URL])
     with own_use() as used:
         if name == "bare":

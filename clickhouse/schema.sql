@@ -661,12 +661,72 @@ CREATE VIEW analytics.session_hours
     `device_type` LowCardinality(String)
 )
 AS WITH
+    (
+        SELECT (groupArrayIf(p.day, c.count_id = 0), groupArrayIf(c.count_id, c.count_id != 0))
+        FROM ops.session_prints AS p
+        LEFT JOIN
+        (
+            SELECT
+                day,
+                print,
+                min(count_id) AS count_id
+            FROM ops.session_counts
+            GROUP BY
+                day,
+                print
+        ) AS c ON (c.day = p.day) AND (c.print = p.print)
+    ) AS days,
+    days.1 AS open_days,
+    days.2 AS counts,
     over_midnight AS
     (
         SELECT
             midnight,
             click_id
         FROM ops.visit_nights
+        WHERE midnight IN arrayConcat(open_days, arrayMap(day -> (day + 1), open_days))
+        GROUP BY
+            midnight,
+            click_id
+        HAVING min(first_at) <= (max(last_at) + toIntervalMinute(30))
+    )
+SELECT
+    started_hour,
+    duration_s,
+    event_count,
+    page_count,
+    utm_source,
+    utm_campaign,
+    geo_country,
+    device_type
+FROM ops.counted_sessions
+WHERE count_id IN (days.2 AS counts)
+UNION ALL
+WITH
+    (
+        SELECT (groupArrayIf(p.day, c.count_id = 0), groupArrayIf(c.count_id, c.count_id != 0))
+        FROM ops.session_prints AS p
+        LEFT JOIN
+        (
+            SELECT
+                day,
+                print,
+                min(count_id) AS count_id
+            FROM ops.session_counts
+            GROUP BY
+                day,
+                print
+        ) AS c ON (c.day = p.day) AND (c.print = p.print)
+    ) AS days,
+    days.1 AS open_days,
+    days.2 AS counts,
+    over_midnight AS
+    (
+        SELECT
+            midnight,
+            click_id
+        FROM ops.visit_nights
+        WHERE midnight IN arrayConcat(open_days, arrayMap(day -> (day + 1), open_days))
         GROUP BY
             midnight,
             click_id
@@ -683,7 +743,7 @@ SELECT
     ifNull(d.device_type, '') AS device_type
 FROM analytics.visit_days AS d
 FINAL
-WHERE (d.last_at <= (d.first_at + toIntervalMinute(30))) AND (d.utm_lowest >= d.utm_highest) AND ((d.day, d.click_id) NOT IN (
+WHERE (d.day IN (days.1 AS open_days)) AND (d.last_at <= (d.first_at + toIntervalMinute(30))) AND (d.utm_lowest >= d.utm_highest) AND ((d.day, d.click_id) NOT IN (
     SELECT
         arrayJoin([midnight - 1, midnight]),
         click_id
@@ -691,12 +751,30 @@ WHERE (d.last_at <= (d.first_at + toIntervalMinute(30))) AND (d.utm_lowest >= d.
 ))
 UNION ALL
 WITH
+    (
+        SELECT (groupArrayIf(p.day, c.count_id = 0), groupArrayIf(c.count_id, c.count_id != 0))
+        FROM ops.session_prints AS p
+        LEFT JOIN
+        (
+            SELECT
+                day,
+                print,
+                min(count_id) AS count_id
+            FROM ops.session_counts
+            GROUP BY
+                day,
+                print
+        ) AS c ON (c.day = p.day) AND (c.print = p.print)
+    ) AS days,
+    days.1 AS open_days,
+    days.2 AS counts,
     over_midnight AS
     (
         SELECT
             midnight,
             click_id
         FROM ops.visit_nights
+        WHERE midnight IN arrayConcat(open_days, arrayMap(day -> (day + 1), open_days))
         GROUP BY
             midnight,
             click_id
@@ -748,20 +826,21 @@ FROM
                         d.click_id AS click_id
                     FROM analytics.visit_days AS d
                     FINAL
-                    WHERE (d.last_at > (d.first_at + toIntervalMinute(30))) OR (d.utm_lowest < d.utm_highest)
+                    WHERE (d.day IN (days.1 AS open_days)) AND ((d.last_at > (d.first_at + toIntervalMinute(30))) OR (d.utm_lowest < d.utm_highest))
                     UNION ALL
                     SELECT
                         arrayJoin([midnight - 1, midnight]) AS day,
                         click_id
                     FROM over_midnight
                 ) AS odd ON (odd.day = own.day) AND (odd.click_id = own.click_id)
+                WHERE own.day IN (days.1 AS open_days)
                 UNION ALL
                 SELECT
                     if(own.slot < (toDateTime(own.day, 'UTC') + toIntervalHour(12)), own.day - 1, own.day + 1) AS on_day,
                     own.*
                 FROM ops.visit_slots AS own
                 SEMI LEFT JOIN over_midnight AS night ON (night.midnight = if(own.slot < (toDateTime(own.day, 'UTC') + toIntervalHour(12)), own.day, own.day + 1)) AND (night.click_id = own.click_id)
-                WHERE (own.slot < (toDateTime(own.day, 'UTC') + toIntervalHour(12))) OR (own.slot = (toDateTime(own.day, 'UTC') + toIntervalMinute(1410)))
+                WHERE (own.day IN arrayConcat(arrayMap(day -> (day - 1), open_days), arrayMap(day -> (day + 1), open_days))) AND ((own.slot < (toDateTime(own.day, 'UTC') + toIntervalHour(12))) OR (own.slot = (toDateTime(own.day, 'UTC') + toIntervalMinute(1410))))
             )
         )
     ) AS r
@@ -1887,6 +1966,24 @@ CREATE TABLE ops.corrections
 ENGINE = MergeTree
 PARTITION BY plan
 ORDER BY (action, day, event_id)
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
+
+CREATE TABLE ops.counted_sessions
+(
+    `started_hour` DateTime('UTC'),
+    `count_id` UInt64 COMMENT 'The count, as in ops.session_counts',
+    `sessions` UInt64 COMMENT 'Sessions of the count: as many rows as it has when it is whole',
+    `duration_s` UInt32,
+    `event_count` UInt64 COMMENT 'Events',
+    `page_count` UInt64 COMMENT 'Distinct paths',
+    `utm_source` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `geo_country` LowCardinality(String),
+    `device_type` LowCardinality(String)
+)
+ENGINE = MergeTree
+PARTITION BY toDate(started_hour)
+ORDER BY (started_hour, utm_source, utm_campaign, geo_country, device_type)
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE VIEW ops.dead_letter_counts
@@ -3969,6 +4066,39 @@ ENGINE = MergeTree
 ORDER BY plan
 SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
+CREATE TABLE ops.session_counts
+(
+    `day` Date,
+    `print` UInt64 COMMENT 'Hash of the half hours that were counted, as in ops.session_prints',
+    `count_id` UInt64 COMMENT 'Of the rows in ops.counted_sessions',
+    `counted_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (day, print, count_id)
+SETTINGS index_granularity = 8192;
+
+CREATE VIEW ops.session_prints
+(
+    `day` Date,
+    `print` UInt64
+)
+AS SELECT
+    h.day + step AS day,
+    cityHash64(sumIf(h.whole, step = 0), sumIf(h.evening, step = 1), sumIf(h.morning, step = -1)) AS print
+FROM
+(
+    SELECT
+        day,
+        sum(cityHash64(click_id, slot, first_at, last_at, events, pages, utm_source, utm_campaign, utm_place, geo_country, device_type)) AS whole,
+        sumIf(cityHash64(click_id, slot, first_at, last_at, events, pages, utm_source, utm_campaign, utm_place, geo_country, device_type), slot < (toDateTime(day, 'UTC') + toIntervalHour(12))) AS morning,
+        sumIf(cityHash64(click_id, slot, first_at, last_at, events, pages, utm_source, utm_campaign, utm_place, geo_country, device_type), slot = (toDateTime(day, 'UTC') + toIntervalMinute(1410))) AS evening
+    FROM ops.visit_slots
+    GROUP BY day
+) AS h
+ARRAY JOIN [-1, 0, 1] AS step
+GROUP BY day
+HAVING countIf(step = 0) > 0;
+
 CREATE TABLE ops.source_user_hours
 (
     `hour` DateTime('UTC'),
@@ -4197,7 +4327,16 @@ CREATE TABLE ops.visit_slots
     `utm_place` UInt256,
     `user_domain_id` Nullable(UUID) COMMENT 'A click_id has one user, device and place; some events may lack them',
     `geo_country` LowCardinality(String),
-    `device_type` LowCardinality(String)
+    `device_type` LowCardinality(String),
+    PROJECTION day_print
+    (
+        SELECT
+            day,
+            sum(cityHash64(click_id, slot, first_at, last_at, events, pages, utm_source, utm_campaign, utm_place, geo_country, device_type)),
+            sumIf(cityHash64(click_id, slot, first_at, last_at, events, pages, utm_source, utm_campaign, utm_place, geo_country, device_type), slot < (toDateTime(day, 'UTC') + toIntervalHour(12))),
+            sumIf(cityHash64(click_id, slot, first_at, last_at, events, pages, utm_source, utm_campaign, utm_place, geo_country, device_type), slot = (toDateTime(day, 'UTC') + toIntervalMinute(1410)))
+        GROUP BY day
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toDate(first_at)

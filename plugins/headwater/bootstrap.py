@@ -52,7 +52,7 @@ from headwater.app.taking_out import TakenOut, taken_out
 from headwater.app.topics import apply_topics
 from headwater.app.trace import Trace
 from headwater.app.truncate import Part, demand_staged, preview_truncation, propose_truncation
-from headwater.app.upkeep import Cleared, clear_staging, count_leading_days, optimize_tables
+from headwater.app.upkeep import Cleared, clear_staging, count_leading_days, count_session_days, optimize_tables
 from headwater.app.verify import Invariant, verify
 from headwater.app.watching import StreamWatch
 from headwater.app.windows import ClickAccounts, Windows, click_accounts
@@ -326,6 +326,10 @@ class Platform:
     def count_leading_days(self) -> int:
         """Count the views that led to purchases on days that are over."""
         return count_leading_days(self.database, self.clock)
+
+    def count_session_days(self) -> int:
+        """Put the sessions of days that are over together."""
+        return count_session_days(self.database, self.clock)
 
     def clear_staging(self) -> Cleared:
         """Drop staged days that are built and old."""

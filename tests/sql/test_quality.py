@@ -10,7 +10,7 @@ import pytest
 
 from headwater.adapters.clickhouse import ClickHouse
 from headwater.app.check import CheckFailed, CheckResult, demand, read_checks, run_checks
-from headwater.app.upkeep import count_leading_days
+from headwater.app.upkeep import count_leading_days, count_session_days
 from headwater.contracts.streams import FACT_STREAMS
 from headwater.core.checks import Check, Severity
 from headwater.core.lines import event_time, shift_time
@@ -50,7 +50,7 @@ def _fill(stage: Stage) -> None:
 
 def test_on_clean_data_no_check_finds_anything(stage: Stage) -> None:
     _fill(stage)
-    assert count_leading_days(stage.db, stage.clock) == 1
+    assert count_leading_days(stage.db, stage.clock) == count_session_days(stage.db, stage.clock) == 1
     assert _found(stage) == set()
 
 
@@ -166,6 +166,11 @@ def _on_two_days(stage: Stage) -> None:
 def _wrong_leading_pages(stage: Stage) -> None:
     assert count_leading_days(stage.db, stage.clock) == 1
     _sql(f"ALTER TABLE ops.leading_hours UPDATE cnt = cnt + 1 WHERE page_url != '' {MUTATION}")(stage)
+
+
+def _wrong_sessions(stage: Stage) -> None:
+    assert count_session_days(stage.db, stage.clock) == 1
+    _sql(f"ALTER TABLE ops.counted_sessions UPDATE page_count = page_count + 1 WHERE 1 {MUTATION}")(stage)
 
 
 def _quiet_hours(stage: Stage) -> None:
@@ -323,6 +328,7 @@ PLANTS: dict[str, tuple[Callable[[Stage], None], set[str]]] = {
     ),
     "place_days_equal_facts": (_sql(f"ALTER TABLE ops.geo_days UPDATE events = events + 1 WHERE 1 {MUTATION}"), set()),
     "counted_pages_equal_views": (_wrong_leading_pages, set()),
+    "counted_sessions_equal_sessions": (_wrong_sessions, set()),
     "users_equal_facts": (
         _settled(
             _sql(

@@ -22,9 +22,9 @@ from tests.support.staging import Stage
 ROOT = Path(__file__).resolve().parents[2] / "clickhouse" / "sql"
 # One row made of nothing but parameters: always one chunk.
 ONE_CHUNK = {"claim_plan", "finish", "mark", "take_turn", "request", "nothing_waits"}
-# Written without a token: shadows belong to one attempt, dimensions are exchanged whole, and a count of leading days that
-# stands twice is read once.
-NO_TOKEN = {"fill_facts", "keep_days", "dim_users", "dim_geo", "count_leading"}
+# Written without a token: shadows belong to one attempt, dimensions are exchanged whole, and a count of leading days, or the
+# book of a count of sessions, that stands twice is read once.
+NO_TOKEN = {"fill_facts", "keep_days", "dim_users", "dim_geo", "count_leading", "keep_sessions"}
 INSERTS = [
     path for folder in ("build", "correct", "erase", "reload", "truncate")
     for path in sorted((ROOT / folder).glob("*.sql"))

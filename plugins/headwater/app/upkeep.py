@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import uuid4
 
 from headwater.contracts.streams import STREAMS
 from headwater.ports import Clock, Database
@@ -47,6 +48,28 @@ def count_leading_days(database: Database, clock: Clock, budget_s: float = 60.0)
         database.run("build/count_leading", day=row["day"], print=row["print"])
         if row["is_stale"]:
             database.run("build/drop_stale_leading", day=row["day"], print=row["print"])
+        counted += 1
+    return counted
+
+
+def count_session_days(database: Database, clock: Clock, budget_s: float = 60.0) -> int:
+    """Put the sessions of days that are over together, newest first, for at most about `budget_s`.
+
+    Returns the days that were counted. A count is used as long as the half hours that it was made of stay as they were,
+    and only when all of it is there; killed or done twice, it changes nothing.
+    """
+    started = clock.now()
+    counted = 0
+    for row in database.rows("build/uncounted_sessions", until=started.date() - timedelta(days=1)):
+        if (clock.now() - started).total_seconds() > budget_s:
+            break
+        count_id = uuid4().int >> 64
+        day, print_ = row["day"], row["print"]
+        database.run("build/count_sessions", token=f"sessions/{count_id}", day=day, count_id=count_id)
+        database.run("build/keep_sessions", day=day, print=print_, count_id=count_id)
+        # Books first: a count that is booked has its rows.
+        database.run("build/drop_stale_counts", day=day, print=print_)
+        database.run("build/drop_stale_sessions", day=day, print=print_)
         counted += 1
     return counted
 

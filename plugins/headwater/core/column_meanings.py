@@ -140,6 +140,8 @@ RELATIONS = (
     ("fact_events", "product_views", "hour"),
     ("product_views", "leading_hours", "hour"),
     ("fact_events", "visit_slots", "click_id"),
+    ("visit_slots", "session_counts", "day"),
+    ("session_counts", "counted_sessions", "count_id"),
     ("fact_events", "visit_hours", "hour"),
     ("fact_events", "visit_days", "click_id"),
     ("visit_days", "visit_nights", "click_id"),

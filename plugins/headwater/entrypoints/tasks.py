@@ -218,10 +218,10 @@ def update_dim_geo() -> int:
 
 @step
 def optimize_tables() -> int:
-    """Merge crowded days for a bounded time, and count the views before purchases on days that are over."""
+    """Merge crowded days for a bounded time, and count leading pages and sessions of days that are over."""
     platform = _platform()
-    merged = platform.optimize()
-    _table("merged partitions", "days counted", rows=[(merged, platform.count_leading_days())])
+    merged, pages, sessions = platform.optimize(), platform.count_leading_days(), platform.count_session_days()
+    _table("merged partitions", "days of leading pages", "days of sessions", rows=[(merged, pages, sessions)])
     return merged
 
 
