@@ -1970,10 +1970,10 @@ SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192
 
 CREATE TABLE ops.counted_sessions
 (
-    `started_hour` DateTime('UTC'),
+    `started_hour` DateTime('UTC') COMMENT 'Hour of its first event',
     `count_id` UInt64 COMMENT 'The count, as in ops.session_counts',
     `sessions` UInt64 COMMENT 'Sessions of the count: as many rows as it has when it is whole',
-    `duration_s` UInt32,
+    `duration_s` UInt32 COMMENT 'From its first event to its last',
     `event_count` UInt64 COMMENT 'Events',
     `page_count` UInt64 COMMENT 'Distinct paths',
     `utm_source` LowCardinality(String),
@@ -4071,7 +4071,7 @@ CREATE TABLE ops.session_counts
     `day` Date,
     `print` UInt64 COMMENT 'Hash of the half hours that were counted, as in ops.session_prints',
     `count_id` UInt64 COMMENT 'Of the rows in ops.counted_sessions',
-    `counted_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+    `counted_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When'
 )
 ENGINE = MergeTree
 ORDER BY (day, print, count_id)
