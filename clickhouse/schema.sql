@@ -4075,7 +4075,7 @@ CREATE TABLE ops.session_counts
 )
 ENGINE = MergeTree
 ORDER BY (day, print, count_id)
-SETTINGS index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 1000000, index_granularity = 8192;
 
 CREATE VIEW ops.session_prints
 (

@@ -60,7 +60,8 @@ CREATE TABLE IF NOT EXISTS ops.session_counts
     counted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When'
 )
 ENGINE = MergeTree
-ORDER BY (day, print, count_id);
+ORDER BY (day, print, count_id)
+SETTINGS non_replicated_deduplication_window = 1000000;
 
 -- One row per session, those of analytics.sessions: the hour it starts in, how long it is, and what dashboards filter by.
 -- Those of days that are counted are rows; those of other days are put together: a day of a click_id is plain when its
