@@ -66,14 +66,14 @@ class Given:
     content_type: str
     most: int
     usual: Sequence[UsualEvent] | None
-    any: Sequence[Any] = ()
+    unusual: Sequence[Any] = ()
 
     def __len__(self) -> int:
-        return len(self.any if self.usual is None else self.usual)
+        return len(self.unusual if self.usual is None else self.usual)
 
     def values(self) -> Sequence[Any]:
         """The JSON values, with all that is in them."""
-        return self.any if self.usual is None else values(self.body, self.content_type, self.most)
+        return self.unusual if self.usual is None else values(self.body, self.content_type, self.most)
 
 
 def read_request(body: bytes, content_type: str, most: int) -> Given:
