@@ -18,8 +18,8 @@ static int ordered(const char *path, char *moment, const char *old, const char *
     FILE *file;
     int read;
 
-    /* A repeated part, whose token was found, is renamed to be removed. */
-    if (path == NULL || (strstr(old, "tmp_insert_") == NULL && strstr(old, "tmp_empty_") == NULL) || strstr(fresh, "delete_tmp_") != NULL)
+    /* A repeated part, whose token was found, is renamed to be removed; a projection gets its name within its part. */
+    if (path == NULL || strstr(fresh, ".proj") != NULL || (strstr(old, "tmp_insert_") == NULL && strstr(old, "tmp_empty_") == NULL) || strstr(fresh, "delete_tmp_") != NULL)
         return 0;
     if ((file = fopen(path, "r")) == NULL)
         return 0;
