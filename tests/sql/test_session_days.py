@@ -27,6 +27,7 @@ FROM analytics.session_hours ORDER BY ALL
 """
 _DAYS = (date(2026, 5, 1), date(2026, 5, 2), date(2026, 5, 3), date(2026, 5, 9))
 _WHOLE = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
+_LATER = FixedClock(datetime(2026, 6, 1, 2, tzinfo=UTC))
 _MUTATION = "SETTINGS mutations_sync = 2"
 
 
@@ -141,7 +142,7 @@ def test_a_change_opens_the_days_that_it_may_touch(no_facts: ClickHouse, facts: 
         assert [row[0] for row in uncounted] == opened
     if change not in ("an event less", "another country"):  # these change the half hours beneath the plain visits
         _assert_right(no_facts)
-    count_session_days(no_facts, _WHOLE)
+    count_session_days(no_facts, _LATER)
     _assert_right(no_facts)
     stale = rows_of(
         no_facts,
@@ -150,6 +151,16 @@ def test_a_change_opens_the_days_that_it_may_touch(no_facts: ClickHouse, facts: 
              AND toDate(started_hour) IN (SELECT day FROM ops.session_prints)""",
     )
     assert stale == [(0,)]
+
+
+def test_a_count_that_another_run_is_about_to_keep_stays(no_facts: ClickHouse, facts: Facts) -> None:
+    young = int(_WHOLE.now().timestamp() * 1000) << 20
+    no_facts.run("build/count_sessions", token="young", day=date(2026, 5, 2), count_id=young)
+    count_session_days(no_facts, _WHOLE)
+    rows = rows_of(
+        no_facts, f"SELECT count() AS n, any(sessions) AS s FROM ops.counted_sessions WHERE count_id = {young}"
+    )
+    assert rows[0][0] == rows[0][1] > 0
 
 
 def _print_of(database: ClickHouse, day: date) -> int:
@@ -193,3 +204,5 @@ def test_a_day_counted_twice_is_read_once(no_facts: ClickHouse, facts: Facts) ->
         for _ in range(2):
             no_facts.run("build/keep_sessions", day=day, print=_print_of(no_facts, day), count_id=number)
     assert _found(no_facts) == before
+    no_facts.run("build/drop_stale_sessions", day=day, before=2**63)
+    assert _found(no_facts) == before, "a count that is kept was removed"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
-from uuid import uuid4
+from datetime import datetime, timedelta
+from secrets import randbits
 
 from headwater.contracts.streams import STREAMS
 from headwater.ports import Clock, Database
 
 STAGING_KEPT = timedelta(days=7)
+# Longer than a count takes: until then another run may still keep it.
+_COUNTING = timedelta(hours=1)
+_CHANCE_BITS = 20
 _DERIVED = ("fact_events", "agg_events_hourly", "agg_traffic_sources", "visit_hours", "visit_days")
 
 
@@ -61,17 +64,23 @@ def count_session_days(database: Database, clock: Clock, budget_s: float = 60.0)
     started = clock.now()
     counted = 0
     for row in database.rows("build/uncounted_sessions", until=started.date() - timedelta(days=1)):
-        if (clock.now() - started).total_seconds() > budget_s:
+        now = clock.now()
+        if (now - started).total_seconds() > budget_s:
             break
-        count_id = uuid4().int >> 64
+        count_id = _count_id(now) + randbits(_CHANCE_BITS)
         day, print_ = row["day"], row["print"]
         database.run("build/count_sessions", token=f"sessions/{count_id}", day=day, count_id=count_id)
         database.run("build/keep_sessions", day=day, print=print_, count_id=count_id)
         # Books first: a count that is booked has its rows.
         database.run("build/drop_stale_counts", day=day, print=print_)
-        database.run("build/drop_stale_sessions", day=day, print=print_)
+        database.run("build/drop_stale_sessions", day=day, before=_count_id(now - _COUNTING))
         counted += 1
     return counted
+
+
+def _count_id(at: datetime) -> int:
+    """The least id of a count that begins `at`: ids are in the order of their times."""
+    return int(at.timestamp() * 1000) << _CHANCE_BITS
 
 
 def clear_staging(database: Database, clock: Clock) -> Cleared:
