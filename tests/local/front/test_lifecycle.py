@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -238,6 +240,18 @@ def test_memory_is_bounded_and_given_back(tmp_path: Path) -> None:
         wait_for(lambda: process.memory_info().rss < 800 << 20)
 
 
+def open_files(pid: int) -> int:
+    """How many descriptors a process has open, besides the three in which the engine counts what each thread uses.
+
+    A thread of the engine's pool keeps those for as long as it lives; threads are bounded of their own.
+    """
+    count = 0
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            count += not re.match(r"/proc/\d+/task/", str(descriptor.readlink()))
+    return count
+
+
 def test_many_requests_leave_nothing_behind(front: Front, owner: Client) -> None:
     process = psutil.Process(front.pid)
 
@@ -247,9 +261,9 @@ def test_many_requests_leave_nothing_behind(front: Front, owner: Client) -> None
             owner.raw_query(f"SELECT {number} AS n", fmt="JSON")
 
     load()
-    before = (process.num_fds(), process.num_threads(), process.memory_info().rss)
+    before = (open_files(front.pid), process.num_threads(), process.memory_info().rss)
     load()
-    assert process.num_fds() <= before[0] + 5
+    assert open_files(front.pid) <= before[0] + 5
     assert process.num_threads() <= before[1] + 5
     assert process.memory_info().rss < before[2] + (64 << 20)
     assert os.getpid() != front.pid
