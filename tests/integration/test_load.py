@@ -13,12 +13,14 @@ import subprocess
 import sys
 import termios
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import zstandard
 
+from headwater.adapters import kafka_sink
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
 from headwater.adapters.kafka import KafkaLog
@@ -26,7 +28,7 @@ from headwater.adapters.topics import KafkaTopics
 from headwater.app import load as load_module
 from headwater.app.build import Build, BuildLimits
 from headwater.app.ingest import Ingest
-from headwater.app.load import MAX_LINE_BYTES, Loader
+from headwater.app.load import MAX_LINE_BYTES, Loader, Progress
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import Topic
 from headwater.errors import FixSettings, Retry
@@ -92,6 +94,52 @@ def test_a_load_that_was_killed_goes_on_and_every_event_counts_once(
     Ingest(BROWSER, log, ClickHouseLedger(warehouse), SystemClock()).drain(FlushLimits())
     built = Build(warehouse, SystemClock(), BuildLimits(grace_s=0)).run()
     assert built.facts == len(lines), f"seed {seed}"
+
+
+@pytest.mark.parametrize("returns", [True, False], ids=["kafka-returns", "kafka-stays-away"])
+def test_a_load_whose_kafka_is_killed_loses_nothing(
+    log: KafkaLog, warehouse: ClickHouse, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, returns: bool
+) -> None:
+    """Kafka dies in the middle of a load, and comes back while it waits or only after it has given up.
+
+    In the second case more lines are left than the queue of the client holds, and no note is due.
+    """
+    seed = random.randrange(10**6)
+    lines = [browser(f"e{n}", click=f"c{n % 500}") for n in range(60_000)]
+    path = tmp_path / "browser_events.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    note_lines = NOTE_LINES if returns else 30_000
+    monkeypatch.setattr(load_module, "NOTE_LINES", note_lines)
+    monkeypatch.setattr(load_module, "_TELL_LINES", 1)
+    monkeypatch.setattr(kafka_sink, "_PATIENCE_S", 60 if returns else 3)
+    killed_at = random.Random(seed).randrange(note_lines, 45_000)
+    back: list[Future[None]] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def kill_once(progress: Progress) -> None:
+            if progress.lines >= killed_at and not back:
+                broker.kill()
+                back.append(pool.submit(broker.restart) if returns else Future())
+
+        try:
+            if returns:
+                assert _loader(log, warehouse).load(BROWSER, path, tell=kill_once).sent == len(lines), f"seed {seed}"
+                assert back, "it ended before Kafka was killed"
+            else:
+                with pytest.raises(Retry, match="Load again"):
+                    _loader(log, warehouse).load(BROWSER, path, tell=kill_once)
+        finally:
+            if returns and back:
+                back[0].result(60)
+            elif not broker.is_alive:
+                broker.restart()
+    if not returns:
+        resumed = _loader(log, warehouse).load(BROWSER, path)
+        assert resumed.resumed_at == note_lines, f"seed {seed}"
+        assert resumed.sent == len(lines), f"seed {seed}"
+    sent = _sent(log)
+    assert set(sent) == {(path.name, n, line) for n, line in enumerate(lines, 1)}, f"seed {seed}"
+    assert max(sent.values()) <= (1 if returns else 2), f"seed {seed}"
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

@@ -12,7 +12,14 @@ from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from numpy.typing import NDArray
 
 from headwater.adapters.kafka_errors import translate
@@ -74,12 +81,16 @@ class PartitionBuffer:
             return
         if not self.rows:
             self.since_s = since_s
-        values = [value or b"" for value in map(Message.value, messages)]
-        data = b"".join(values)
+        values = cast("list[bytes]", list(map(Message.value, messages)))
+        try:
+            data = b"".join(values)
+        except TypeError:  # a message without a value, as clients write one to a compacted topic
+            values = [value or b"" for value in values]
+            data = b"".join(values)
         self._raw.append(texts(data, np.fromiter(map(len, values), np.int32, count), pa.binary()))
         self.size_bytes += len(data)
         self._offsets.append(offsets.astype(np.uint64))
-        self._times.append(np.fromiter(map(_SECOND, map(Message.timestamp, messages)), np.int64, count))
+        self._times.append(_times(messages))
         self._origins.append(origin_columns(list(map(_headers, messages))))
         self._last = int(offsets[-1])
         self.rows += count
@@ -189,6 +200,18 @@ def _offsets(messages: Sequence[Message]) -> NDArray[np.int64]:
         if last - first == count - 1:
             return np.arange(first, last + 1, dtype=np.int64)
     return np.fromiter(map(Message.offset, messages), np.int64, count)
+
+
+def _times(messages: Sequence[Message]) -> NDArray[np.int64]:
+    """Milliseconds at which messages of one partition came.
+
+    The broker writes one time for all that it appends together, so that the first and the last mostly tell all: where
+    they say the same, another time between them would need a broker's clock that was moved and moved back.
+    """
+    first, last = messages[0].timestamp(), messages[-1].timestamp()
+    if first == last and first[0] == TIMESTAMP_LOG_APPEND_TIME:
+        return np.full(len(messages), first[1], np.int64)
+    return np.fromiter(map(_SECOND, map(Message.timestamp, messages)), np.int64, len(messages))
 
 
 def _joined(parts: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:

@@ -30,7 +30,13 @@ class KafkaSink:
     def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
         self._failure: KafkaError | None = None
         self._producer = Producer(
-            {**config, **SINK_CONFIG, "delivery.report.only.error": True, "on_delivery": self._on_delivery}
+            {
+                **config,
+                **SINK_CONFIG,
+                "message.timeout.ms": 1000 * _PATIENCE_S,
+                "delivery.report.only.error": True,
+                "on_delivery": self._on_delivery,
+            }
         )
 
     def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
@@ -55,10 +61,16 @@ class KafkaSink:
 
     def flush(self) -> None:
         """Wait for every acknowledgement. Raises `Retry` when a message was not kept."""
+        self._demand_kept()
         waiting = self._producer.flush(_PATIENCE_S)
-        if self._failure is not None or waiting:
-            reason = self._failure.str() if self._failure is not None else f"no answer within {_PATIENCE_S} s"
-            raise Retry(f"Kafka did not keep every message: {reason}. Load again: what was kept counts once.")
+        self._demand_kept()
+        if waiting:
+            raise _not_kept(f"no answer within {_PATIENCE_S} s")
+
+    def _demand_kept(self) -> None:
+        """Go no further when Kafka has refused a message, or was away for too long: the queue would fill for ever."""
+        if self._failure is not None:
+            raise _not_kept(self._failure.str())
 
     def _send(self, topic: str, key: bytes | None, value: bytes, headers: dict[str, str | bytes | None] | None) -> None:
         while True:
@@ -66,9 +78,14 @@ class KafkaSink:
                 self._producer.produce(topic, value, key, headers=headers)
             except BufferError:
                 self._producer.poll(0.1)
+                self._demand_kept()
             else:
                 return
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
             self._failure = error
+
+
+def _not_kept(reason: str) -> Retry:
+    return Retry(f"Kafka did not keep every message: {reason}. Load again: what was kept counts once.")
