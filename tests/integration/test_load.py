@@ -105,18 +105,21 @@ def test_a_load_whose_kafka_is_killed_loses_nothing(
     In the second case more lines are left than the queue of the client holds, and no note is due.
     """
     seed = random.randrange(10**6)
-    lines = [browser(f"e{n}", click=f"c{n % 500}") for n in range(60_000)]
+    lines = [browser(f"e{n}", click=f"c{n % 500}") for n in range(24_000)]
     path = tmp_path / "browser_events.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in lines))
-    note_lines = NOTE_LINES if returns else 30_000
+    note_lines = NOTE_LINES if returns else 12_000
     monkeypatch.setattr(load_module, "NOTE_LINES", note_lines)
     monkeypatch.setattr(load_module, "_TELL_LINES", 1)
     monkeypatch.setattr(kafka_sink, "_PATIENCE_S", 60 if returns else 3)
-    killed_at = random.Random(seed).randrange(note_lines, 45_000)
+    killed_at = random.Random(seed).randrange(12_600, 13_500)
     back: list[Future[None]] = []
+    reached = 0
     with ThreadPoolExecutor(1) as pool:
 
         def kill_once(progress: Progress) -> None:
+            nonlocal reached
+            reached = progress.lines
             if progress.lines >= killed_at and not back:
                 broker.kill()
                 back.append(pool.submit(broker.restart) if returns else Future())
@@ -134,8 +137,9 @@ def test_a_load_whose_kafka_is_killed_loses_nothing(
             elif not broker.is_alive:
                 broker.restart()
     if not returns:
+        assert reached < len(lines), "it read on although Kafka had not kept what was sent"
         resumed = _loader(log, warehouse).load(BROWSER, path)
-        assert resumed.resumed_at == note_lines, f"seed {seed}"
+        assert resumed.resumed_at >= note_lines, f"seed {seed}"
         assert resumed.sent == len(lines), f"seed {seed}"
     sent = _sent(log)
     assert set(sent) == {(path.name, n, line) for n, line in enumerate(lines, 1)}, f"seed {seed}"
