@@ -11,6 +11,8 @@ BIN := .venv/bin
 HOME_DIR := $(or $(HEADWATER_HOME),.headwater)
 export UV_LINK_MODE ?= hardlink
 export PYTHONUNBUFFERED := 1
+# Where no bytecode is kept, every process compiles all that it imports: three of the four seconds of a command.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List the targets
