@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from headwater.adapters import kafka_native
 from headwater.adapters.clickhouse import ClickHouseLedger
 from headwater.adapters.kafka import KafkaLog
 from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog
@@ -31,13 +32,21 @@ class LogUnderTest:
         )
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.stack)])
-def event_log(request: pytest.FixtureRequest) -> LogUnderTest:
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("kafka", marks=pytest.mark.stack),
+        pytest.param("kafka, messages as objects", marks=pytest.mark.stack),
+    ]
+)
+def event_log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LogUnderTest:
     """A log without messages."""
     topic = f"test_{uuid4().hex[:8]}"
     if request.param == "memory":
         memory = MemoryLog(FixedClock())
         return LogUnderTest(memory, memory, topic)
+    if "objects" in request.param:
+        monkeypatch.setattr(kafka_native, "library", lambda: None)
     bootstrap = request.getfixturevalue("broker").bootstrap
     return LogUnderTest(KafkaLog(bootstrap, group=topic), KafkaTopics(bootstrap), topic)
 

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from headwater.adapters import kafka_reader
+from headwater.adapters.kafka_messages import ClientMessages
 from headwater.adapters.kafka_reader import KafkaReader
 from headwater.ports import FlushLimits
 
@@ -72,7 +73,8 @@ def consumer(clock: Clock) -> Scripted:
 
 @pytest.fixture
 def reader(consumer: Scripted) -> KafkaReader:
-    return KafkaReader(cast(Consumer, consumer), TOPIC, UUID(int=1), lambda _partition: 0)
+    client = cast(Consumer, consumer)
+    return KafkaReader(client, ClientMessages(client, TOPIC), TOPIC, UUID(int=1), lambda _partition: 0)
 
 
 def _polls_until_ready(reader: KafkaReader, limits: FlushLimits) -> int:

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_NOT_AVAILABLE, Message
 
+from headwater.adapters.kafka_messages import consumed
 from headwater.adapters.kafka_reader import PartitionBuffer
 from headwater.core.ranges import Batch
 
@@ -17,7 +18,7 @@ APPENDED, CREATED = TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_CREATE_TIME
 
 def _batch(messages: Sequence[Message], position: int = 0) -> Batch:
     buffer = PartitionBuffer(TOPIC, UUID(int=1), 0, position)
-    buffer.add(messages)
+    buffer.add(consumed(messages))
     return buffer.batch()
 
 
@@ -52,8 +53,8 @@ def test_a_message_without_a_value_stands_as_an_empty_one() -> None:
 
 def test_offsets_with_gaps_are_kept_and_those_taken_before_left_out() -> None:
     buffer = PartitionBuffer(TOPIC, UUID(int=1), 0, 5)
-    buffer.add([_message(offset, b"%d" % offset) for offset in (5, 6, 9)])
-    buffer.add([_message(offset, b"%d" % offset) for offset in (6, 9, 10, 14)])
+    buffer.add(consumed([_message(offset, b"%d" % offset) for offset in (5, 6, 9)]))
+    buffer.add(consumed([_message(offset, b"%d" % offset) for offset in (6, 9, 10, 14)]))
     batch = buffer.batch()
     assert batch.offsets.to_pylist() == [5, 6, 9, 10, 14]
     assert batch.raw.to_pylist() == [b"5", b"6", b"9", b"10", b"14"]

@@ -20,7 +20,10 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from headwater.adapters import kafka_native
 from headwater.adapters.kafka_errors import answering, translate
+from headwater.adapters.kafka_messages import ClientMessages, consumed
+from headwater.adapters.kafka_native import NativeMessages
 from headwater.adapters.kafka_once import KafkaOnce, sending_once
 from headwater.adapters.kafka_reader import KafkaReader, PartitionBuffer
 from headwater.adapters.kafka_relay import ANSWER_S as RELAY_ANSWER_S
@@ -80,8 +83,15 @@ class KafkaLog:
     def join(self, topic: str, resume: Callable[[int], int]) -> Iterator[KafkaReader]:
         """Become a member of the group; partitions move one by one when members come and go."""
         # A group for each topic, so that members of one do not wait for those of another.
-        with _few_collections(), self._consumer(group=f"{self._group}.{topic}") as consumer:
-            yield KafkaReader(consumer, topic, self._epochs.get(topic) or self.epoch(topic), resume)
+        epoch = self._epochs.get(topic) or self.epoch(topic)
+        native = kafka_native.library() is not None
+        settings = kafka_native.plugin() if native else {}
+        with _few_collections(), self._consumer(group=f"{self._group}.{topic}", **settings) as consumer:
+            messages = (NativeMessages if native else ClientMessages)(consumer, topic)
+            try:
+                yield KafkaReader(consumer, messages, topic, epoch, resume)
+            finally:
+                messages.close()
 
     def read_range(self, topic: str, partition: int, from_offset: int, to_offset: int) -> Batch:
         """Read [from_offset, to_offset) outside any group; what retention has removed is left out."""
@@ -210,8 +220,8 @@ def _read_to(end: int, messages: Sequence[Message], buffer: PartitionBuffer, top
         if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
             raise translate(KafkaException(error), topic)
         if error is not None or offset is None or offset >= end:
-            buffer.add(taken)
+            buffer.add(consumed(taken))
             return True
         taken.append(message)
-    buffer.add(taken)
+    buffer.add(consumed(taken))
     return buffer.reached >= end

@@ -5,41 +5,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import itemgetter
-from typing import cast
 from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    TIMESTAMP_LOG_APPEND_TIME,
-    Consumer,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from numpy.typing import NDArray
 
-from headwater.adapters.kafka_errors import translate
-from headwater.adapters.kafka_origins import Headers, origin_columns
-from headwater.core.columns import Column, numbers, texts
+from headwater.adapters.kafka_messages import Consumed, Messages
+from headwater.core.columns import Column, numbers
 from headwater.core.ranges import MILLISECONDS, Batch
 from headwater.ports import FlushLimits
 
 log_ = logging.getLogger(__name__)
 
-# About what the client's queue holds: a reader that is ahead of the broker waits for the rest of a larger number.
-_AT_ONCE = 500
 # Under a backlog a batch waits for its size, but a partition with little in it not for ever.
 _PATIENCE = 5
 # All partitions together hold at most this many batches of full size. Flushing the largest of n then gives batches of
 # 2 / (n + 1) of what is held, for three partitions of full size again.
 _HELD_BATCHES = 2
-_SECOND = itemgetter(1)
-# The type allows a mapping too; what was consumed has a list.
-_headers = cast("Callable[[Message], Headers | None]", Message.headers)
 
 
 class PartitionBuffer:
@@ -67,33 +51,23 @@ class PartitionBuffer:
         """Offset behind the last message that was taken."""
         return self._last + 1
 
-    def add(self, messages: Sequence[Message], since_s: float = 0.0) -> None:
-        """Take messages that may have waited since `since_s`, in the order of their offsets.
+    def add(self, messages: Consumed, since_s: float = 0.0) -> None:
+        """Take messages that may have waited since `since_s`.
 
         What was taken before is left out.
         """
-        offsets = _offsets(messages)
-        known = int(np.searchsorted(offsets, self._last, side="right"))
-        if known:
-            messages, offsets = messages[known:], offsets[known:]
-        count = len(messages)
-        if not count:
+        new = messages.after(self._last)
+        if not len(new):
             return
         if not self.rows:
             self.since_s = since_s
-        values = cast("list[bytes]", list(map(Message.value, messages)))
-        try:
-            data = b"".join(values)
-        except TypeError:  # a message without a value, as clients write one to a compacted topic
-            values = [value or b"" for value in values]
-            data = b"".join(values)
-        self._raw.append(texts(data, np.fromiter(map(len, values), np.int32, count), pa.binary()))
-        self.size_bytes += len(data)
-        self._offsets.append(offsets.astype(np.uint64))
-        self._times.append(_times(messages))
-        self._origins.append(origin_columns(list(map(_headers, messages))))
-        self._last = int(offsets[-1])
-        self.rows += count
+        self._raw.append(new.values)
+        self.size_bytes += new.size_bytes
+        self._offsets.append(new.offsets.astype(np.uint64))
+        self._times.append(new.times_ms)
+        self._origins.append((new.origins, new.lines))
+        self._last = int(new.offsets[-1])
+        self.rows += len(new)
 
     def batch(self, to_offset: int | None = None) -> Batch:
         """Everything here as one batch; the buffer goes on behind it, empty."""
@@ -114,8 +88,11 @@ class PartitionBuffer:
 class KafkaReader:
     """One member of the consumer group on one topic."""
 
-    def __init__(self, consumer: Consumer, topic: str, epoch: UUID, resume: Callable[[int], int]) -> None:
+    def __init__(
+        self, consumer: Consumer, messages: Messages, topic: str, epoch: UUID, resume: Callable[[int], int]
+    ) -> None:
         self._consumer = consumer
+        self._messages = messages
         self._topic = topic
         self._epoch = epoch
         self._resume = resume
@@ -131,17 +108,15 @@ class KafkaReader:
         Of batches that have reached their age it returns one at a time, so that partitions which began together take
         turns instead of waiting for each other in every round.
         """
-        messages = self._consumer.consume(_AT_ONCE, timeout=0 if self._more_is_ready else timeout_s)
+        runs = self._messages.read(0 if self._more_is_ready else timeout_s)
         if not self._more_is_ready:
-            self.caught_up = len(messages) < _AT_ONCE
+            self.caught_up = sum(len(run) for _, run in runs) < self._messages.most
         # What came now may have waited while the last batch was stored.
         since_s, self._polled_s = self._polled_s, time.monotonic()
-        for error in filter(None, map(Message.error, messages)):
-            raise translate(KafkaException(error), self._topic)
-        for partition, run in groupby(messages, key=Message.partition):
-            buffer = self._buffers.get(partition or 0)
+        for partition, run in runs:
+            buffer = self._buffers.get(partition)
             if buffer is not None:
-                buffer.add(list(run), since_s)
+                buffer.add(run, since_s)
         ready = self._ready(limits)
         self._more_is_ready = len(ready) > 1
         return [buffer.batch() for buffer in ready[:1]]
@@ -182,6 +157,7 @@ class KafkaReader:
         for partition in partitions:
             offset = self._resume(partition.partition)
             self._buffers[partition.partition] = PartitionBuffer(self._topic, self._epoch, partition.partition, offset)
+            self._messages.lead_here(partition.partition)
             assigned.append(TopicPartition(self._topic, partition.partition, offset or OFFSET_BEGINNING))
         consumer.incremental_assign(assigned)
         self._polled_s = time.monotonic()
@@ -190,28 +166,6 @@ class KafkaReader:
         for partition in partitions:
             self._buffers.pop(partition.partition, None)
         consumer.incremental_unassign(list(partitions))
-
-
-def _offsets(messages: Sequence[Message]) -> NDArray[np.int64]:
-    """Offsets of messages of one partition. They only grow, so that the first and the last may tell all."""
-    count = len(messages)
-    if count:
-        first, last = messages[0].offset() or 0, messages[-1].offset() or 0
-        if last - first == count - 1:
-            return np.arange(first, last + 1, dtype=np.int64)
-    return np.fromiter(map(Message.offset, messages), np.int64, count)
-
-
-def _times(messages: Sequence[Message]) -> NDArray[np.int64]:
-    """Milliseconds at which messages of one partition came.
-
-    The broker writes one time for all that it appends together, so that the first and the last mostly tell all: where
-    they say the same, another time between them would need a broker's clock that was moved and moved back.
-    """
-    first, last = messages[0].timestamp(), messages[-1].timestamp()
-    if first == last and first[0] == TIMESTAMP_LOG_APPEND_TIME:
-        return np.full(len(messages), first[1], np.int64)
-    return np.fromiter(map(_SECOND, map(Message.timestamp, messages)), np.int64, len(messages))
 
 
 def _joined(parts: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:

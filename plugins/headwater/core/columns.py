@@ -22,11 +22,16 @@ def numbers(values: NDArray[np.generic], kind: Any) -> Column:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(data)])
 
 
-def texts(data: bytes, lengths: NDArray[np.int32], kind: Any) -> Column:
-    """Values of a `kind` of variable width that stand in `data` one after the other."""
+def texts(
+    data: bytes | NDArray[np.uint8], lengths: NDArray[np.int32], kind: Any, valid: NDArray[np.bool_] | None = None
+) -> Column:
+    """Values of a `kind` of variable width that stand in `data` one after the other; null where not `valid`."""
     ends: Any = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=ends[1:])
-    return pa.Array.from_buffers(kind, len(lengths), [None, pa.py_buffer(ends), pa.py_buffer(data)])
+    held: Any = data
+    bits: Any = None if valid is None else np.packbits(valid, bitorder="little")
+    nulls = None if bits is None else pa.py_buffer(bits)
+    return pa.Array.from_buffers(kind, len(lengths), [nulls, pa.py_buffer(ends), pa.py_buffer(held)])
 
 
 def repeated_text(value: str, rows: int) -> Column:
