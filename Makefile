@@ -150,7 +150,7 @@ $(UV):
 .venv/bin/python: | $(UV)
 	@$(UV) venv -q --python $(or $(PYTHON),3.12) .venv
 
-.venv/.platform: requirements/platform.txt pyproject.toml plugins/headwater/adapters/kafka_batches.c | $(UV) .venv/bin/python
+.venv/.platform: requirements/platform.txt pyproject.toml plugins/headwater/adapters/kafka_native.c | $(UV) .venv/bin/python
 	@echo "Installing the platform into .venv" >&2
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/platform.txt
 	@$(UV) pip install -q --python $(BIN)/python --no-deps -e .

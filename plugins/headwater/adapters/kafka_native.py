@@ -1,7 +1,7 @@
-"""Messages of Kafka as columns, gathered by compiled code, which saves the consumer a quarter of its work.
+"""The loops over messages of Kafka, compiled: messages as columns, and lines as messages.
 
-Everything but the messages goes the client's way: membership, assignment, seeking, commits. Where the code is not built
-(`make setup` does, where there is a C compiler), `ClientMessages` does the same.
+Everything else goes the client's way: membership, assignment, seeking, commits, flushing. Where the code is not built
+(`make setup` does, where there is a C compiler), objects of the client do the same at a higher price.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import ctypes
 import hashlib
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ from headwater.adapters.kafka_origins import LINE_HEADER, ORIGIN_HEADER, place_c
 from headwater.core.columns import Column, texts
 from headwater.errors import Retry
 
-SOURCE = Path(__file__).with_name("kafka_batches.c")
+SOURCE = Path(__file__).with_name("kafka_native.c")
 
 # `row_t`
 _ROW = np.dtype(
@@ -38,6 +38,8 @@ _ROW = np.dtype(
     ],
     align=True,
 )  # fmt: skip
+# Of the largest number of a line, with room for the end that C's texts have.
+_DIGITS = 21
 _SIZES = ("size", "line_size", "origin_size")
 
 
@@ -56,7 +58,7 @@ def built_library() -> Path | None:
     if client is None:
         return None
     digest = hashlib.sha256(SOURCE.read_bytes() + f"{client.name} {platform.machine()}".encode()).hexdigest()[:16]
-    return Path(sys.prefix) / "lib" / "headwater" / f"kafka_batches-{digest}.so"
+    return Path(sys.prefix) / "lib" / "headwater" / f"kafka_native-{digest}.so"
 
 
 @cache
@@ -75,11 +77,18 @@ def library() -> Any:
     code.hw_take.argtypes = [ctypes.c_void_p] * 4
     code.hw_close.restype = None
     code.hw_close.argtypes = [ctypes.c_void_p]
+    code.hw_sender.restype = ctypes.c_void_p
+    code.hw_failure.argtypes = [ctypes.c_void_p]
+    code.hw_send.restype = ctypes.c_size_t
+    code.hw_send.argtypes = [
+        ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t,
+        *[ctypes.c_void_p] * 5, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p,
+    ]  # fmt: skip
     return code
 
 
 def plugin() -> dict[str, str]:
-    """Settings of a consumer whose messages are to be read here."""
+    """Settings of a consumer whose messages are to be read here, or of a producer whose lines are to be sent here."""
     return {"plugin.library.paths": str(built_library())}
 
 
@@ -164,3 +173,57 @@ def _column(sizes: NDArray[np.int32], data: NDArray[np.uint8]) -> Column | None:
     if absent.all():
         return None
     return texts(data, np.maximum(sizes, 0), pa.binary(), ~absent if absent.any() else None)
+
+
+class NativeLines:
+    """Lines for the producer that this thread has just made with the settings of `plugin`.
+
+    What the producer did not deliver is told by `failure`, not by callbacks of the client.
+    """
+
+    def __init__(self) -> None:
+        self._code = library()
+        self._sender = self._code.hw_sender()
+        if not self._sender:
+            raise RuntimeError("this thread has made no producer with the plugin")
+
+    @property
+    def failure(self) -> KafkaError | None:
+        """The error of a message that Kafka did not keep."""
+        code = self._code.hw_failure(self._sender)
+        return KafkaError(code) if code else None
+
+    def send(
+        self,
+        topic: str,
+        keys: Sequence[bytes | None],
+        lines: Sequence[bytes],
+        origin: str,
+        numbers: Sequence[int],
+        when_full: Callable[[], None],
+    ) -> None:
+        """Queue one message per line, with its place in a header; calls `when_full` until there is room again."""
+        if not lines:
+            return
+        count, prefix, error = len(lines), f"{origin}:".encode(), ctypes.c_int()
+        pointers = ctypes.c_char_p * count
+        values, names = pointers(*lines), pointers(*keys)
+        sizes, key_sizes = _lengths(lines), _lengths(keys)
+        at = np.arange(numbers[0], numbers[-1] + 1) if isinstance(numbers, range) else np.array(numbers, np.int64)
+        place = ctypes.create_string_buffer(prefix, len(prefix) + _DIGITS)
+        sent = 0
+        while sent < count:
+            sent = self._code.hw_send(
+                self._sender, topic.encode(), sent, count, values, sizes.ctypes.data, names, key_sizes.ctypes.data,
+                at.ctypes.data, LINE_HEADER.encode(), place, len(prefix), ctypes.byref(error),
+            )  # fmt: skip
+            if error.value:
+                raise KafkaException(KafkaError(error.value))
+            if sent < count:
+                when_full()
+
+
+def _lengths(texts: Sequence[bytes | None]) -> NDArray[np.int64]:
+    if None in texts:
+        texts = [text or b"" for text in texts]
+    return np.fromiter(map(len, cast("Sequence[bytes]", texts)), np.int64, len(texts))

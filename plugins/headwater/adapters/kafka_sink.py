@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from headwater.adapters import kafka_native
+from headwater.adapters.kafka_native import NativeLines
 from headwater.adapters.kafka_origins import LINE_HEADER, origin_headers, place_of
 from headwater.errors import Retry
 
@@ -29,15 +31,14 @@ class KafkaSink:
 
     def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
         self._failure: KafkaError | None = None
-        self._producer = Producer(
-            {
-                **config,
-                **SINK_CONFIG,
-                "message.timeout.ms": 1000 * _PATIENCE_S,
-                "delivery.report.only.error": True,
-                "on_delivery": self._on_delivery,
-            }
-        )
+        settings = {**config, **SINK_CONFIG, "message.timeout.ms": 1000 * _PATIENCE_S}
+        self._lines: NativeLines | None = None
+        if kafka_native.library() is not None:
+            self._producer = Producer({**settings, **kafka_native.plugin()})
+            self._lines = NativeLines()
+        else:
+            report = {"delivery.report.only.error": True, "on_delivery": self._on_delivery}
+            self._producer = Producer({**settings, **report})
 
     def send(self, topic: str, key: bytes | None, value: bytes, origin: str = "", line: int = 0) -> None:
         """Queue one message with its origin in the headers."""
@@ -48,6 +49,9 @@ class KafkaSink:
         self, topic: str, keys: Sequence[bytes | None], lines: Sequence[bytes], origin: str, numbers: Sequence[int]
     ) -> None:
         """Queue one message per line."""
+        if self._lines is not None:
+            self._lines.send(topic, keys, lines, origin, numbers, self._make_room)
+            return
         produce = self._producer.produce
         place = place_of(origin).__mod__
         headers: dict[str, str | bytes | None] = {}
@@ -69,18 +73,23 @@ class KafkaSink:
 
     def _demand_kept(self) -> None:
         """Go no further when Kafka has refused a message, or was away for too long: the queue would fill for ever."""
-        if self._failure is not None:
-            raise _not_kept(self._failure.str())
+        failure = self._failure or (self._lines and self._lines.failure)
+        if failure:
+            raise _not_kept(failure.str())
 
     def _send(self, topic: str, key: bytes | None, value: bytes, headers: dict[str, str | bytes | None] | None) -> None:
         while True:
             try:
                 self._producer.produce(topic, value, key, headers=headers)
             except BufferError:
-                self._producer.poll(0.1)
-                self._demand_kept()
+                self._make_room()
             else:
                 return
+
+    def _make_room(self) -> None:
+        """Wait a moment for acknowledgements."""
+        self._producer.poll(0.1)
+        self._demand_kept()
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:

@@ -1,11 +1,12 @@
-/* Messages of a Kafka consumer as rows, many at a time, instead of one Python object for each.
+/* The two loops over messages of Kafka that are worth compiling: those of a consumer as rows, many at a time, instead of
+one Python object for each; and the lines of a file as messages.
 
-A plugin of librdkafka: the client library of Python, which keeps everything else (membership, assignment, commits),
-names this file in `plugin.library.paths`, and so its client becomes known here. The queues of its partitions lead into
-one queue that is read here; `rd_kafka_queue_get_partition` and `rd_kafka_queue_forward` exist for that.
+A plugin of librdkafka: the client library of Python, which keeps everything else (membership, assignment, commits,
+flushing), names this file in `plugin.library.paths`, and so its client becomes known here.
 
-Used by kafka_native.py only, which holds the same declarations. A reader belongs to one thread at a time. */
+Used by kafka_native.py only, which holds the same declarations. A reader or sender belongs to one thread at a time. */
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,10 +16,11 @@ Used by kafka_native.py only, which holds the same declarations. A reader belong
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
+typedef struct rd_kafka_topic_s rd_kafka_topic_t;
 typedef struct rd_kafka_headers_s rd_kafka_headers_t;
 typedef struct {
     int err;
-    void *topic;
+    rd_kafka_topic_t *topic;
     int32_t partition;
     void *payload;
     size_t len;
@@ -27,9 +29,19 @@ typedef struct {
     int64_t offset;
     void *own;
 } rd_kafka_message_t;
+enum { PRODUCER = 0 };
+enum { END, TOPIC, HANDLE, PARTITION, VALUE, KEY, OPAQUE, FLAGS, TIMESTAMP, HEADER };
+enum { ANY_PARTITION = -1, COPY = 2, QUEUE_IS_FULL = -184 };
+typedef int on_acknowledgement_t(rd_kafka_t *, rd_kafka_message_t *, void *);
 typedef int on_new_t(rd_kafka_t *, const rd_kafka_conf_t *, void *, char *, size_t);
 
 int rd_kafka_conf_interceptor_add_on_new(rd_kafka_conf_t *, const char *, on_new_t *, void *);
+int rd_kafka_interceptor_add_on_acknowledgement(rd_kafka_t *, const char *, on_acknowledgement_t *, void *);
+int rd_kafka_type(const rd_kafka_t *);
+rd_kafka_topic_t *rd_kafka_topic_new(rd_kafka_t *, const char *, void *);
+void rd_kafka_topic_destroy(rd_kafka_topic_t *);
+int rd_kafka_producev(rd_kafka_t *, ...);
+int rd_kafka_last_error(void);
 rd_kafka_queue_t *rd_kafka_queue_new(rd_kafka_t *);
 rd_kafka_queue_t *rd_kafka_queue_get_partition(rd_kafka_t *, const char *, int32_t);
 void rd_kafka_queue_forward(rd_kafka_queue_t *, rd_kafka_queue_t *);
@@ -40,13 +52,31 @@ int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *, int *);
 int rd_kafka_message_headers(const rd_kafka_message_t *, rd_kafka_headers_t **);
 int rd_kafka_header_get_last(const rd_kafka_headers_t *, const char *, const void **, size_t *);
 
-/* The client that this thread made last. */
+/* A producer of lines. It lives as long as the process: the client may tell it of messages until its own end. */
+typedef struct {
+    rd_kafka_t *client;
+    atomic_int failure;
+} sender_t;
+
+/* The client that this thread made last, and its sender when it is a producer. */
 static _Thread_local rd_kafka_t *made;
+static _Thread_local sender_t *made_sender;
+
+static int acknowledged(rd_kafka_t *client, rd_kafka_message_t *message, void *opaque) {
+    (void)client;
+    if (message->err) atomic_store(&((sender_t *)opaque)->failure, message->err);
+    return 0;
+}
 
 static int remember(rd_kafka_t *client, const rd_kafka_conf_t *conf, void *opaque, char *error, size_t size) {
     (void)conf, (void)opaque, (void)error, (void)size;
     made = client;
-    return 0;
+    made_sender = NULL;
+    if (rd_kafka_type(client) != PRODUCER) return 0;
+    made_sender = calloc(1, sizeof *made_sender);
+    if (!made_sender) return -1;
+    made_sender->client = client;
+    return rd_kafka_interceptor_add_on_acknowledgement(client, "headwater", acknowledged, made_sender);
 }
 
 /* Called by librdkafka when it loads this plugin. */
@@ -111,7 +141,7 @@ int hw_lead_here(reader_t *reader, const char *topic, int32_t partition) {
     return 1;
 }
 
-static const void *header(const rd_kafka_headers_t *headers, const char *name, int32_t *size) {
+static const void *find(const rd_kafka_headers_t *headers, const char *name, int32_t *size) {
     const void *value;
     size_t length;
     *size = -1;
@@ -138,8 +168,8 @@ ptrdiff_t hw_read(reader_t *reader, int timeout_ms) {
         };
         /* Asked for once: where there are none, the client finds that out anew each time. */
         if (!rd_kafka_message_headers(message, &headers)) {
-            reader->headers[i].line = header(headers, reader->line_header, &row.line_size);
-            reader->headers[i].origin = header(headers, reader->origin_header, &row.origin_size);
+            reader->headers[i].line = find(headers, reader->line_header, &row.line_size);
+            reader->headers[i].origin = find(headers, reader->origin_header, &row.origin_size);
         }
         reader->rows[i] = row;
     }
@@ -163,4 +193,47 @@ void hw_take(reader_t *reader, char *values, char *lines, char *origins) {
         rd_kafka_message_destroy(reader->messages[i]);
     }
     reader->count = 0;
+}
+
+/* The sender of the producer that this thread has just made; NULL when there is none. */
+sender_t *hw_sender(void) {
+    sender_t *sender = made_sender;
+    made_sender = NULL;
+    return sender;
+}
+
+/* The error of a message that Kafka did not keep; 0: there is none. */
+int hw_failure(sender_t *sender) { return atomic_load(&sender->failure); }
+
+static size_t digits(int64_t number, char *end) {
+    char *at = end;
+    do *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    return (size_t)(end - at);
+}
+
+/* Queue lines `from` to `count`, each with its key (NULL: none) and one header: `place` and the line's number behind it,
+for which `place` has room. Returns the line that is to come next; before `count` when the queue is full, or when
+`error` says why that line was refused. */
+size_t hw_send(sender_t *sender, const char *topic, size_t from, size_t count, const char **lines, const int64_t *sizes,
+               const char **keys, const int64_t *key_sizes, const int64_t *numbers, const char *header, char *place,
+               size_t place_size, int *error) {
+    enum { DIGITS = 20 };
+    char number[DIGITS];
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(sender->client, topic, NULL);
+    *error = handle ? 0 : rd_kafka_last_error();
+    for (; handle && from < count; from++) {
+        size_t length = digits(numbers[from], number + DIGITS);
+        memcpy(place + place_size, number + DIGITS - length, length);
+        int failed = rd_kafka_producev(sender->client, HANDLE, handle, PARTITION, ANY_PARTITION, FLAGS, COPY,
+                                       VALUE, lines[from], (size_t)sizes[from], KEY, keys[from],
+                                       (size_t)key_sizes[from], HEADER, header, place, (ptrdiff_t)(place_size + length),
+                                       END);
+        if (failed) {
+            if (failed != QUEUE_IS_FULL) *error = failed;
+            break;
+        }
+    }
+    if (handle) rd_kafka_topic_destroy(handle);
+    return from;
 }
