@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -210,7 +211,7 @@ class ClickHouseLedger:
                 from_offset=attempt.from_offset,
             )
             if standing:
-                return _claim(standing[0])
+                return min(map(_claim, standing), key=attrgetter("generation"))
         raise Stop(f"{proposal.describe()}: the claims table keeps no claim. Check its disk and settings.")
 
     def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
