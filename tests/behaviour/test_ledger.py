@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pyarrow as pa
+import pytest
 
+from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.core.flood import CommonReject, Judged
 from headwater.core.ranges import Batch, Claim, Found, Message, Stored
 from headwater.ports import Ledger, Reject
@@ -43,6 +45,15 @@ def test_the_first_claim_of_a_start_stands_and_later_ones_obey_it(ledger: Ledger
     assert ledger.claim(first) == first
     assert ledger.claim(second) == first
     assert ledger.claim(first) == first
+
+
+@pytest.mark.stack
+def test_of_several_generations_at_a_start_the_lowest_is_obeyed(warehouse: ClickHouse) -> None:
+    """What stands after a token was taken for lost whose row came after all; the twin in memory loses nothing."""
+    ledger = ClickHouseLedger(warehouse)
+    third, first, second = (replace(_claim(0, 10 + n), generation=n) for n in (2, 0, 1))
+    assert [ledger.claim(claim) for claim in (third, first, second)] == [third, first, first]
+    assert ledger.claim(_claim(0, 99)) == first
 
 
 def test_claims_of_other_partitions_and_epochs_are_apart(ledger: Ledger) -> None:

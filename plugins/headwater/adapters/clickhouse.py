@@ -186,7 +186,10 @@ class ClickHouseLedger:
         return found
 
     def claim(self, proposal: Claim) -> Claim:
-        """Insert under the token of the start, read back, and obey what stands there."""
+        """Insert under the token of the start, read back, and obey what stands there.
+
+        The answer to the insert does not tell who won: the engine counts a row as written also where it knew the token.
+        """
         for attempt in _generations(proposal):
             self._ch.run(
                 "ingest/claim",
