@@ -1157,75 +1157,57 @@ FROM analytics.visit_hours AS v;
 
 CREATE MATERIALIZED VIEW ops.aggregation_clicks_judge TO ops.aggregation_clicks_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `product_id` UInt32,
-    `count` UInt32,
-    `timestamp` UInt64,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        product_id String,
+        count String,
+        timestamp String),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    ifNull(accurateCastOrDefault(toFloat64OrZero(x.product_id), 'UInt32'), 0) AS product_id,
-    ifNull(accurateCastOrDefault(toFloat64OrZero(x.count), 'UInt32'), 0) AS count,
-    ifNull(accurateCastOrDefault(toFloat64OrZero(x.timestamp), 'UInt64'), 0) AS timestamp,
-    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('product_id', 'count', 'timestamp')), names))) AS unknown_fields,
+    message,
+    x,
+    length(arrayExcept(arrayDistinct(names), ['product_id', 'count', 'timestamp'])) AS unknown_fields,
     ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 11, '', ['product_id', 'count', 'timestamp'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a whole number', 'a whole number', 'a whole number'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['not between 0 and 4294967295', 'not between 0 and 4294967295', 'not between 0 and 10413792000'][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['product_id', 'count', 'timestamp'][if(judged > 11, 0, which)] AS field,
+    multiIf(judged = 2, concat('expected ', ['a whole number', 'a whole number', 'a whole number'][which], ', got ', transform(substring(given[which], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['not between 0 and 4294967295', 'not between 0 and 4294967295', 'not between 0 and 10413792000'][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
+        JSONExtract(concat('[', arrayStringConcat(given, ','), ']'), 'Tuple(product_id String, count String, timestamp String)') AS x,
+        arrayFirstIndex(f -> (f != 0), faults) AS which,
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, arrayFirst(f -> (f != 0), faults)) AS judged
     FROM
     (
         SELECT
             *,
-            arrayFirstIndex(f -> (f != 0), faults) AS which
+            arrayMap((g, needed, begins, other, number, lowest, highest) -> multiIf(g = 'null', needed * 1, position(begins, substring(g, 1, 1)) = 0, 2, (other = 9) AND (NOT isFinite(number)), 9, (other = 10) AND (number != floor(number)), 10, (number < lowest) OR (number > highest), 11, 0), given, [1, 1, 1], ['-0123456789', '-0123456789', '-0123456789'], [10, 10, 10], arrayMap(t -> toFloat64OrZero(t), arrayMap(g -> trimBoth(g, '"'), given)), [0, 0, 0], [4294967295, 4294967295, 10413792000]) AS faults
         FROM
         (
             SELECT
                 *,
-                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 1, 1], ['-0123456789', '-0123456789', '-0123456789'], [multiIf(NOT ifNull(toFloat64OrNull(x.product_id) = floor(toFloat64OrNull(x.product_id)), 0), 10, NOT ifNull((toFloat64OrZero(x.product_id) >= 0) AND (toFloat64OrZero(x.product_id) <= 4294967295), 0), 11, 0), multiIf(NOT ifNull(toFloat64OrNull(x.count) = floor(toFloat64OrNull(x.count)), 0), 10, NOT ifNull((toFloat64OrZero(x.count) >= 0) AND (toFloat64OrZero(x.count) <= 4294967295), 0), 11, 0), multiIf(NOT ifNull(toFloat64OrNull(x.timestamp) = floor(toFloat64OrNull(x.timestamp)), 0), 10, NOT ifNull((toFloat64OrZero(x.timestamp) >= 0) AND (toFloat64OrZero(x.timestamp) <= 10413792000), 0), 11, 0)]) AS faults
+                JSONExtractKeys(raw) AS names,
+                arrayMap(g -> if((g IN ('', '""')), 'null', g), arrayMap(n -> JSONExtractRaw(raw, n), ['product_id', 'count', 'timestamp'])) AS given
             FROM
             (
                 SELECT
-                    *,
-                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins
-                FROM
-                (
-                    SELECT
-                        raw,
-                        epoch,
-                        partition,
-                        offset,
-                        kafka_time,
-                        ingested_at,
-                        origin,
-                        origin_line,
-                        x,
-                        JSONExtractKeys(raw) AS names,
-                        [JSONExtractRaw(raw, 'product_id'), JSONExtractRaw(raw, 'count'), JSONExtractRaw(raw, 'timestamp')] AS given
-                    FROM ops.aggregation_clicks_parsed
-                    WHERE NOT usual
-                )
+                    message,
+                    message.raw AS raw,
+                    message.kafka_time AS kafka_time
+                FROM ops.aggregation_clicks_parsed
+                WHERE NOT usual
             )
         )
     )
@@ -1233,17 +1215,19 @@ FROM
 
 CREATE TABLE ops.aggregation_clicks_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `product_id` UInt32,
-    `count` UInt32,
-    `timestamp` UInt64,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        product_id String,
+        count String,
+        timestamp String),
     `unknown_fields` UInt32,
     `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     `field` LowCardinality(String),
@@ -1267,18 +1251,18 @@ CREATE MATERIALIZED VIEW ops.aggregation_clicks_judged_to_staging TO analytics.a
     `origin_line` UInt64
 )
 AS SELECT
-    product_id,
-    count,
-    timestamp,
-    unknown_fields,
+    accurateCastOrDefault(toFloat64OrZero(x.product_id), 'UInt32') AS product_id,
+    accurateCastOrDefault(toFloat64OrZero(x.count), 'UInt32') AS count,
+    accurateCastOrDefault(toFloat64OrZero(x.timestamp), 'UInt64') AS timestamp,
+    unknown_fields AS unknown_fields,
     'aggregation_clicks' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.aggregation_clicks_judged
 WHERE verdict = '';
 
@@ -1297,62 +1281,51 @@ ENGINE = `Null`;
 
 CREATE MATERIALIZED VIEW ops.aggregation_clicks_parse TO ops.aggregation_clicks_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
+    `message` Tuple(
+        String,
+        UUID,
+        UInt32,
+        UInt64,
+        DateTime64(3, 'UTC'),
+        DateTime64(3, 'UTC'),
+        LowCardinality(String),
+        UInt64),
     `x` Tuple(
-        product_id Nullable(String),
-        count Nullable(String),
-        timestamp Nullable(String)),
+        product_id String,
+        count String,
+        timestamp String),
     `usual` UInt8
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message,
     x,
-    ifNull((length(raw) <= 1000000) AND (colons = (((((((colons - strings) - isNotNull(x.product_id)) - isNotNull(x.count)) - isNotNull(x.timestamp)) + isNotNull(x.product_id)) + isNotNull(x.count)) + isNotNull(x.timestamp))) AND (match(raw, '"product_id": ?[0-9]') = isNotNull(x.product_id)) AND (match(raw, '"count": ?[0-9]') = isNotNull(x.count)) AND (match(raw, '"timestamp": ?[0-9]') = isNotNull(x.timestamp)) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND ((((((colons - strings) - isNotNull(x.product_id)) - isNotNull(x.count)) - isNotNull(x.timestamp)) = 0) OR ((((((colons - strings) - isNotNull(x.product_id)) - isNotNull(x.count)) - isNotNull(x.timestamp)) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('product_id', 'count', 'timestamp')), JSONExtractKeys(raw)))) AND match(x.product_id, '^[0-9]{1,12}$') AND ((toFloat64OrZero(x.product_id) >= 0) AND (toFloat64OrZero(x.product_id) <= 4294967295)) AND match(x.count, '^[0-9]{1,12}$') AND ((toFloat64OrZero(x.count) >= 0) AND (toFloat64OrZero(x.count) <= 4294967295)) AND match(x.timestamp, '^[0-9]{1,12}$') AND ((toFloat64OrZero(x.timestamp) >= 0) AND (toFloat64OrZero(x.timestamp) <= 10413792000)), 0) AS usual
+    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['product_id', 'count', 'timestamp']) OR (arrayAll(n -> (n IN ['product_id', 'count', 'timestamp']), names) AND (arrayUniq(names) = length(names)))) AND (NOT ((NOT match(x.product_id, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.product_id) < 0) OR (toFloat64OrZero(x.product_id) > 4294967295)) OR (NOT match(raw, '"product_id": ?[0-9]')) OR (NOT match(x.count, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.count) < 0) OR (toFloat64OrZero(x.count) > 4294967295)) OR (NOT match(raw, '"count": ?[0-9]')) OR (NOT match(x.timestamp, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.timestamp) < 0) OR (toFloat64OrZero(x.timestamp) > 10413792000)) OR (NOT match(raw, '"timestamp": ?[0-9]')))) AS usual
 FROM
 (
     SELECT
         raw,
-        epoch,
-        partition,
-        offset,
         kafka_time,
-        ingested_at,
-        origin,
-        origin_line,
-        JSONExtract(raw, 'Tuple(product_id Nullable(String), count Nullable(String), timestamp Nullable(String))') AS x,
-        countSubstrings(raw, '":') AS colons,
-        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+        (raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line) AS message,
+        JSONExtract(raw, 'Tuple(product_id String, count String, timestamp String)') AS x,
+        JSONExtractKeys(raw) AS names
     FROM ops.aggregation_clicks_landing
 );
 
 CREATE TABLE ops.aggregation_clicks_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
     `x` Tuple(
-        product_id Nullable(String),
-        count Nullable(String),
-        timestamp Nullable(String)),
+        product_id String,
+        count String,
+        timestamp String),
     `usual` UInt8
 )
 ENGINE = `Null`;
@@ -1374,16 +1347,16 @@ CREATE MATERIALIZED VIEW ops.aggregation_clicks_to_dead_letters TO ops.dead_lett
     `detail` String
 )
 AS SELECT
-    raw,
+    message.raw AS raw,
     'aggregation_clicks' AS stream,
     'aggregation_clicks' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
     verdict AS reason,
     field,
     detail
@@ -1407,15 +1380,15 @@ CREATE MATERIALIZED VIEW ops.aggregation_clicks_to_freshness TO ops.freshness
 AS SELECT
     'aggregation_clicks' AS stream,
     'aggregation_clicks' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
-    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
+    JSONExtractString(message.raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(message.raw, 'sent_at'), 3, 'UTC') AS sent_at
 FROM ops.aggregation_clicks_judged
 WHERE verdict = 'heartbeat';
 
@@ -1424,7 +1397,7 @@ CREATE MATERIALIZED VIEW ops.aggregation_clicks_usual_to_staging TO analytics.ag
     `product_id` UInt32,
     `count` UInt32,
     `timestamp` UInt64,
-    `unknown_fields` UInt32,
+    `unknown_fields` UInt8,
     `topic` String,
     `epoch` UUID,
     `partition` UInt32,
@@ -1438,15 +1411,15 @@ AS SELECT
     accurateCastOrDefault(toFloat64OrZero(x.product_id), 'UInt32') AS product_id,
     accurateCastOrDefault(toFloat64OrZero(x.count), 'UInt32') AS count,
     accurateCastOrDefault(toFloat64OrZero(x.timestamp), 'UInt64') AS timestamp,
-    toUInt32(0) AS unknown_fields,
+    0 AS unknown_fields,
     'aggregation_clicks' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.aggregation_clicks_parsed
 WHERE usual;
 
@@ -1528,84 +1501,63 @@ GROUP BY
 
 CREATE MATERIALIZED VIEW ops.browser_judge TO ops.browser_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `event_id` UUID,
-    `event_timestamp` DateTime64(6, 'UTC'),
-    `event_type` LowCardinality(String),
-    `click_id` UUID,
-    `browser_name` LowCardinality(String),
-    `browser_language` LowCardinality(String),
-    `browser_user_agent` String,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        event_id UUID,
+        event_timestamp String,
+        event_type LowCardinality(String),
+        click_id UUID,
+        browser_name LowCardinality(String),
+        browser_language LowCardinality(String),
+        browser_user_agent String),
+    `event_timestamp_at` DateTime64(6, 'UTC'),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    ifNull(x.event_id, toUUID('00000000-0000-0000-0000-000000000000')) AS event_id,
-    ifNull(event_timestamp_moment, toDateTime64(0, 6, 'UTC')) AS event_timestamp,
-    ifNull(x.event_type, '') AS event_type,
-    ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
-    ifNull(x.browser_name, '') AS browser_name,
-    ifNull(x.browser_language, '') AS browser_language,
-    ifNull(x.browser_user_agent, '') AS browser_user_agent,
-    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), names))) AS unknown_fields,
+    message,
+    x,
+    parseDateTime64BestEffortOrZero(x.event_timestamp, 6, 'UTC') AS event_timestamp_at,
+    length(arrayExcept(arrayDistinct(names), ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'])) AS unknown_fields,
     ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 11, '', ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a time', 'a string', 'a UUID', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'][if(judged > 11, 0, which)] AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a time', 'a string', 'a UUID', 'a string', 'a string', 'a string'][which], ', got ', transform(substring(given[which], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
+        JSONExtract(concat('[', arrayStringConcat(given, ','), ']'), 'Tuple(event_id UUID, event_timestamp String, event_type LowCardinality(String), click_id UUID, browser_name LowCardinality(String), browser_language LowCardinality(String), browser_user_agent String)') AS x,
+        arrayFirstIndex(f -> (f != 0), faults) AS which,
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, arrayFirst(f -> (f != 0), faults)) AS judged
     FROM
     (
         SELECT
             *,
-            arrayFirstIndex(f -> (f != 0), faults) AS which
+            arrayMap((g, needed, begins, other, t, moment) -> multiIf(g = 'null', needed * 1, position(begins, substring(g, 1, 1)) = 0, 2, (other = 3) AND (NOT match(g, '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), other, (other = 4) AND (NOT match(g, '^(?:"(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)")$')), other, other = 4, multiIf((t < '1970') OR (t >= '2299'), 5, isNull(moment), 6, moment < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 7, moment > addDays(kafka_time, 1), 8, 0), 0), given, [1, 1, 1, 1, 0, 0, 0], ['"', '"', '"', '"', '"', '"', '"'], [3, 4, 0, 3, 0, 0, 0], arrayMap(g -> trimBoth(g, '"'), given), arrayMap(t -> parseDateTime64BestEffortOrNull(t, 6, 'UTC'), arrayMap(g -> trimBoth(g, '"'), given))) AS faults
         FROM
         (
             SELECT
                 *,
-                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 1, 1, 1, 0, 0, 0], ['"', '"', '"', '"', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), multiIf(ifNull(NOT match(x.event_timestamp, '^(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)$'), 1), 4, ifNull(NOT ((substring(x.event_timestamp, 1, 4) >= '1970') AND (substring(x.event_timestamp, 1, 4) < '2299')), 1), 5, ifNull(NOT startsWith(toString(toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8)), 6, 'UTC')), concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8))), 1), 6, ifNull(event_timestamp_moment < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 1), 7, ifNull(event_timestamp_moment > (kafka_time + toIntervalDay(1)), 1), 8, 0), 0, if(match(given[4], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0]) AS faults
+                JSONExtractKeys(raw) AS names,
+                arrayMap(g -> if((g IN ('', '""')), 'null', g), arrayMap(n -> JSONExtractRaw(raw, n), ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent'])) AS given
             FROM
             (
                 SELECT
-                    *,
-                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins,
-                    toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0)) AS event_timestamp_moment
-                FROM
-                (
-                    SELECT
-                        raw,
-                        epoch,
-                        partition,
-                        offset,
-                        kafka_time,
-                        ingested_at,
-                        origin,
-                        origin_line,
-                        x,
-                        JSONExtractKeys(raw) AS names,
-                        [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'event_timestamp'), JSONExtractRaw(raw, 'event_type'), JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'browser_name'), JSONExtractRaw(raw, 'browser_language'), JSONExtractRaw(raw, 'browser_user_agent')] AS given
-                    FROM ops.browser_parsed
-                    WHERE NOT usual
-                )
+                    message,
+                    message.raw AS raw,
+                    message.kafka_time AS kafka_time
+                FROM ops.browser_parsed
+                WHERE NOT usual
             )
         )
     )
@@ -1613,21 +1565,24 @@ FROM
 
 CREATE TABLE ops.browser_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `event_id` UUID,
-    `event_timestamp` DateTime64(6, 'UTC'),
-    `event_type` LowCardinality(String),
-    `click_id` UUID,
-    `browser_name` LowCardinality(String),
-    `browser_language` LowCardinality(String),
-    `browser_user_agent` String,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        event_id UUID,
+        event_timestamp String,
+        event_type LowCardinality(String),
+        click_id UUID,
+        browser_name LowCardinality(String),
+        browser_language LowCardinality(String),
+        browser_user_agent String),
+    `event_timestamp_at` DateTime64(6, 'UTC'),
     `unknown_fields` UInt32,
     `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     `field` LowCardinality(String),
@@ -1655,22 +1610,22 @@ CREATE MATERIALIZED VIEW ops.browser_judged_to_staging TO analytics.events_brows
     `origin_line` UInt64
 )
 AS SELECT
-    event_id,
-    event_timestamp,
-    event_type,
-    click_id,
-    browser_name,
-    browser_language,
-    browser_user_agent,
-    unknown_fields,
+    x.event_id AS event_id,
+    event_timestamp_at AS event_timestamp,
+    x.event_type AS event_type,
+    x.click_id AS click_id,
+    x.browser_name AS browser_name,
+    x.browser_language AS browser_language,
+    x.browser_user_agent AS browser_user_agent,
+    unknown_fields AS unknown_fields,
     'browser_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.browser_judged
 WHERE verdict = '';
 
@@ -1689,74 +1644,62 @@ ENGINE = `Null`;
 
 CREATE MATERIALIZED VIEW ops.browser_parse TO ops.browser_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
+    `message` Tuple(
+        String,
+        UUID,
+        UInt32,
+        UInt64,
+        DateTime64(3, 'UTC'),
+        DateTime64(3, 'UTC'),
+        LowCardinality(String),
+        UInt64),
     `x` Tuple(
-        event_id Nullable(UUID),
-        event_timestamp Nullable(String),
-        event_type LowCardinality(Nullable(String)),
-        click_id Nullable(UUID),
-        browser_name LowCardinality(Nullable(String)),
-        browser_language LowCardinality(Nullable(String)),
-        browser_user_agent Nullable(String)),
-    `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+        event_id UUID,
+        event_timestamp String,
+        event_type LowCardinality(String),
+        click_id UUID,
+        browser_name LowCardinality(String),
+        browser_language LowCardinality(String),
+        browser_user_agent String),
+    `event_timestamp_at` DateTime64(6, 'UTC'),
     `usual` UInt8
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message,
     x,
-    event_timestamp_at,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.event_timestamp)) + isNotNull(x.event_type)) + isNotNull(x.click_id)) + isNotNull(x.browser_name)) + isNotNull(x.browser_language)) + isNotNull(x.browser_user_agent))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND ((length(x.event_timestamp) >= 19) AND (length(x.event_timestamp) <= 26)) AND (length(x.event_timestamp) != 20) AND startsWith(toString(event_timestamp_at), x.event_timestamp) AND (event_timestamp_at >= toDateTime64('2000-01-01 00:00:00', 6, 'UTC')) AND (event_timestamp_at < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')) AND (event_timestamp_at <= (kafka_time + toIntervalDay(1))) AND (x.event_type != '') AND isNotNull(x.click_id), 0) AS usual
+    toDateTime64OrZero(x.event_timestamp, 6, 'UTC') AS event_timestamp_at,
+    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent']) OR (arrayAll(n -> (n IN ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR (length(x.event_timestamp) NOT IN (19, 21, 22, 23, 24, 25, 26)) OR (x.event_timestamp < '2000') OR (x.event_timestamp >= '2299') OR (NOT startsWith(toString(event_timestamp_at), x.event_timestamp)) OR (event_timestamp_at > addDays(kafka_time, 1)) OR match(x.event_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.event_type = '') OR empty(x.click_id) OR match(x.browser_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.browser_language, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.browser_user_agent, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
 FROM
 (
     SELECT
         raw,
-        epoch,
-        partition,
-        offset,
         kafka_time,
-        ingested_at,
-        origin,
-        origin_line,
-        JSONExtract(raw, 'Tuple(event_id Nullable(UUID), event_timestamp Nullable(String), event_type LowCardinality(Nullable(String)), click_id Nullable(UUID), browser_name LowCardinality(Nullable(String)), browser_language LowCardinality(Nullable(String)), browser_user_agent Nullable(String))') AS x,
-        toDateTime64OrNull(x.event_timestamp, 6, 'UTC') AS event_timestamp_at,
-        countSubstrings(raw, '":') AS colons,
-        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+        (raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line) AS message,
+        JSONExtract(raw, 'Tuple(event_id UUID, event_timestamp String, event_type LowCardinality(String), click_id UUID, browser_name LowCardinality(String), browser_language LowCardinality(String), browser_user_agent String)') AS x,
+        JSONExtractKeys(raw) AS names
     FROM ops.browser_landing
 );
 
 CREATE TABLE ops.browser_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
     `x` Tuple(
-        event_id Nullable(UUID),
-        event_timestamp Nullable(String),
-        event_type LowCardinality(Nullable(String)),
-        click_id Nullable(UUID),
-        browser_name LowCardinality(Nullable(String)),
-        browser_language LowCardinality(Nullable(String)),
-        browser_user_agent Nullable(String)),
-    `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+        event_id UUID,
+        event_timestamp String,
+        event_type LowCardinality(String),
+        click_id UUID,
+        browser_name LowCardinality(String),
+        browser_language LowCardinality(String),
+        browser_user_agent String),
+    `event_timestamp_at` DateTime64(6, 'UTC'),
     `usual` UInt8
 )
 ENGINE = `Null`;
@@ -1778,16 +1721,16 @@ CREATE MATERIALIZED VIEW ops.browser_to_dead_letters TO ops.dead_letters
     `detail` String
 )
 AS SELECT
-    raw,
+    message.raw AS raw,
     'browser' AS stream,
     'browser_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
     verdict AS reason,
     field,
     detail
@@ -1811,15 +1754,15 @@ CREATE MATERIALIZED VIEW ops.browser_to_freshness TO ops.freshness
 AS SELECT
     'browser' AS stream,
     'browser_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
-    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
+    JSONExtractString(message.raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(message.raw, 'sent_at'), 3, 'UTC') AS sent_at
 FROM ops.browser_judged
 WHERE verdict = 'heartbeat';
 
@@ -1832,7 +1775,7 @@ CREATE MATERIALIZED VIEW ops.browser_usual_to_staging TO analytics.events_browse
     `browser_name` LowCardinality(String),
     `browser_language` LowCardinality(String),
     `browser_user_agent` String,
-    `unknown_fields` UInt32,
+    `unknown_fields` UInt8,
     `topic` String,
     `epoch` UUID,
     `partition` UInt32,
@@ -1843,22 +1786,22 @@ CREATE MATERIALIZED VIEW ops.browser_usual_to_staging TO analytics.events_browse
     `origin_line` UInt64
 )
 AS SELECT
-    assumeNotNull(x.event_id) AS event_id,
-    assumeNotNull(event_timestamp_at) AS event_timestamp,
-    assumeNotNull(x.event_type) AS event_type,
-    assumeNotNull(x.click_id) AS click_id,
-    assumeNotNull(x.browser_name) AS browser_name,
-    assumeNotNull(x.browser_language) AS browser_language,
-    assumeNotNull(x.browser_user_agent) AS browser_user_agent,
-    toUInt32(0) AS unknown_fields,
+    x.event_id AS event_id,
+    event_timestamp_at AS event_timestamp,
+    x.event_type AS event_type,
+    x.click_id AS click_id,
+    x.browser_name AS browser_name,
+    x.browser_language AS browser_language,
+    x.browser_user_agent AS browser_user_agent,
+    0 AS unknown_fields,
     'browser_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.browser_parsed
 WHERE usual;
 
@@ -2043,85 +1986,62 @@ SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 8192;
 
 CREATE MATERIALIZED VIEW ops.device_judge TO ops.device_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `click_id` UUID,
-    `os` LowCardinality(String),
-    `os_name` LowCardinality(String),
-    `os_timezone` LowCardinality(String),
-    `device_type` LowCardinality(String),
-    `device_is_mobile` Nullable(Bool),
-    `user_custom_id` String,
-    `user_domain_id` UUID,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        click_id UUID,
+        os LowCardinality(String),
+        os_name LowCardinality(String),
+        os_timezone LowCardinality(String),
+        device_type LowCardinality(String),
+        device_is_mobile String,
+        user_custom_id String,
+        user_domain_id UUID),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
-    ifNull(x.os, '') AS os,
-    ifNull(x.os_name, '') AS os_name,
-    ifNull(x.os_timezone, '') AS os_timezone,
-    ifNull(x.device_type, '') AS device_type,
-    multiIf((given[6]) = 'true', true, (given[6]) = 'false', false, NULL) AS device_is_mobile,
-    ifNull(x.user_custom_id, '') AS user_custom_id,
-    ifNull(x.user_domain_id, toUUID('00000000-0000-0000-0000-000000000000')) AS user_domain_id,
-    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), names))) AS unknown_fields,
+    message,
+    x,
+    length(arrayExcept(arrayDistinct(names), ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'])) AS unknown_fields,
     ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 11, '', ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'true or false', 'a string', 'a UUID'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'][if(judged > 11, 0, which)] AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'true or false', 'a string', 'a UUID'][which], ', got ', transform(substring(given[which], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
+        JSONExtract(concat('[', arrayStringConcat(given, ','), ']'), 'Tuple(click_id UUID, os LowCardinality(String), os_name LowCardinality(String), os_timezone LowCardinality(String), device_type LowCardinality(String), device_is_mobile String, user_custom_id String, user_domain_id UUID)') AS x,
+        arrayFirstIndex(f -> (f != 0), faults) AS which,
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, arrayFirst(f -> (f != 0), faults)) AS judged
     FROM
     (
         SELECT
             *,
-            arrayFirstIndex(f -> (f != 0), faults) AS which
+            arrayMap((g, needed, begins, other) -> multiIf(g = 'null', needed * 1, position(begins, substring(g, 1, 1)) = 0, 2, (other = 3) AND (NOT match(g, '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), other, 0), given, [1, 0, 0, 0, 0, 0, 0, 1], ['"', '"', '"', '"', '"', 'tf', '"', '"'], [3, 0, 0, 0, 0, 0, 0, 3]) AS faults
         FROM
         (
             SELECT
                 *,
-                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 0, 0, 0, 0, 0, 0, 1], ['"', '"', '"', '"', '"', 'tf', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0, 0, 0, 0, if(match(given[8], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3)]) AS faults
+                JSONExtractKeys(raw) AS names,
+                arrayMap(g -> if((g IN ('', '""')), 'null', g), arrayMap(n -> JSONExtractRaw(raw, n), ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id'])) AS given
             FROM
             (
                 SELECT
-                    *,
-                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins
-                FROM
-                (
-                    SELECT
-                        raw,
-                        epoch,
-                        partition,
-                        offset,
-                        kafka_time,
-                        ingested_at,
-                        origin,
-                        origin_line,
-                        x,
-                        JSONExtractKeys(raw) AS names,
-                        [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'os'), JSONExtractRaw(raw, 'os_name'), JSONExtractRaw(raw, 'os_timezone'), JSONExtractRaw(raw, 'device_type'), JSONExtractRaw(raw, 'device_is_mobile'), JSONExtractRaw(raw, 'user_custom_id'), JSONExtractRaw(raw, 'user_domain_id')] AS given
-                    FROM ops.device_parsed
-                    WHERE NOT usual
-                )
+                    message,
+                    message.raw AS raw,
+                    message.kafka_time AS kafka_time
+                FROM ops.device_parsed
+                WHERE NOT usual
             )
         )
     )
@@ -2129,22 +2049,24 @@ FROM
 
 CREATE TABLE ops.device_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `click_id` UUID,
-    `os` LowCardinality(String),
-    `os_name` LowCardinality(String),
-    `os_timezone` LowCardinality(String),
-    `device_type` LowCardinality(String),
-    `device_is_mobile` Nullable(Bool),
-    `user_custom_id` String,
-    `user_domain_id` UUID,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        click_id UUID,
+        os LowCardinality(String),
+        os_name LowCardinality(String),
+        os_timezone LowCardinality(String),
+        device_type LowCardinality(String),
+        device_is_mobile String,
+        user_custom_id String,
+        user_domain_id UUID),
     `unknown_fields` UInt32,
     `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     `field` LowCardinality(String),
@@ -2173,23 +2095,23 @@ CREATE MATERIALIZED VIEW ops.device_judged_to_staging TO analytics.events_device
     `origin_line` UInt64
 )
 AS SELECT
-    click_id,
-    os,
-    os_name,
-    os_timezone,
-    device_type,
-    device_is_mobile,
-    user_custom_id,
-    user_domain_id,
-    unknown_fields,
+    x.click_id AS click_id,
+    x.os AS os,
+    x.os_name AS os_name,
+    x.os_timezone AS os_timezone,
+    x.device_type AS device_type,
+    transform(x.device_is_mobile, ['true', 'false'], [true, false], NULL) AS device_is_mobile,
+    x.user_custom_id AS user_custom_id,
+    x.user_domain_id AS user_domain_id,
+    unknown_fields AS unknown_fields,
     'device_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.device_judged
 WHERE verdict = '';
 
@@ -2208,72 +2130,61 @@ ENGINE = `Null`;
 
 CREATE MATERIALIZED VIEW ops.device_parse TO ops.device_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
+    `message` Tuple(
+        String,
+        UUID,
+        UInt32,
+        UInt64,
+        DateTime64(3, 'UTC'),
+        DateTime64(3, 'UTC'),
+        LowCardinality(String),
+        UInt64),
     `x` Tuple(
-        click_id Nullable(UUID),
-        os LowCardinality(Nullable(String)),
-        os_name LowCardinality(Nullable(String)),
-        os_timezone LowCardinality(Nullable(String)),
-        device_type LowCardinality(Nullable(String)),
-        device_is_mobile Nullable(Bool),
-        user_custom_id Nullable(String),
-        user_domain_id Nullable(UUID)),
+        click_id UUID,
+        os LowCardinality(String),
+        os_name LowCardinality(String),
+        os_timezone LowCardinality(String),
+        device_type LowCardinality(String),
+        device_is_mobile String,
+        user_custom_id String,
+        user_domain_id UUID),
     `usual` UInt8
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message,
     x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((((colons - strings) - isNotNull(x.device_is_mobile)) + isNotNull(x.click_id)) + isNotNull(x.os)) + isNotNull(x.os_name)) + isNotNull(x.os_timezone)) + isNotNull(x.device_type)) + isNotNull(x.device_is_mobile)) + isNotNull(x.user_custom_id)) + isNotNull(x.user_domain_id))) AND (multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) = isNotNull(x.device_is_mobile)) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND ((((colons - strings) - isNotNull(x.device_is_mobile)) = 0) OR ((((colons - strings) - isNotNull(x.device_is_mobile)) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id')), JSONExtractKeys(raw)))) AND isNotNull(x.click_id) AND isNotNull(x.user_domain_id), 0) AS usual
+    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id']) OR (arrayAll(n -> (n IN ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.click_id) OR match(x.os, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.os_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.os_timezone, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.device_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.device_is_mobile NOT IN ('', 'true', 'false')) OR (multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) != (x.device_is_mobile != '')) OR match(x.user_custom_id, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR empty(x.user_domain_id))) AS usual
 FROM
 (
     SELECT
         raw,
-        epoch,
-        partition,
-        offset,
         kafka_time,
-        ingested_at,
-        origin,
-        origin_line,
-        JSONExtract(raw, 'Tuple(click_id Nullable(UUID), os LowCardinality(Nullable(String)), os_name LowCardinality(Nullable(String)), os_timezone LowCardinality(Nullable(String)), device_type LowCardinality(Nullable(String)), device_is_mobile Nullable(Bool), user_custom_id Nullable(String), user_domain_id Nullable(UUID))') AS x,
-        countSubstrings(raw, '":') AS colons,
-        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+        (raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line) AS message,
+        JSONExtract(raw, 'Tuple(click_id UUID, os LowCardinality(String), os_name LowCardinality(String), os_timezone LowCardinality(String), device_type LowCardinality(String), device_is_mobile String, user_custom_id String, user_domain_id UUID)') AS x,
+        JSONExtractKeys(raw) AS names
     FROM ops.device_landing
 );
 
 CREATE TABLE ops.device_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
     `x` Tuple(
-        click_id Nullable(UUID),
-        os LowCardinality(Nullable(String)),
-        os_name LowCardinality(Nullable(String)),
-        os_timezone LowCardinality(Nullable(String)),
-        device_type LowCardinality(Nullable(String)),
-        device_is_mobile Nullable(Bool),
-        user_custom_id Nullable(String),
-        user_domain_id Nullable(UUID)),
+        click_id UUID,
+        os LowCardinality(String),
+        os_name LowCardinality(String),
+        os_timezone LowCardinality(String),
+        device_type LowCardinality(String),
+        device_is_mobile String,
+        user_custom_id String,
+        user_domain_id UUID),
     `usual` UInt8
 )
 ENGINE = `Null`;
@@ -2295,16 +2206,16 @@ CREATE MATERIALIZED VIEW ops.device_to_dead_letters TO ops.dead_letters
     `detail` String
 )
 AS SELECT
-    raw,
+    message.raw AS raw,
     'device' AS stream,
     'device_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
     verdict AS reason,
     field,
     detail
@@ -2328,15 +2239,15 @@ CREATE MATERIALIZED VIEW ops.device_to_freshness TO ops.freshness
 AS SELECT
     'device' AS stream,
     'device_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
-    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
+    JSONExtractString(message.raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(message.raw, 'sent_at'), 3, 'UTC') AS sent_at
 FROM ops.device_judged
 WHERE verdict = 'heartbeat';
 
@@ -2350,7 +2261,7 @@ CREATE MATERIALIZED VIEW ops.device_usual_to_staging TO analytics.events_device_
     `device_is_mobile` Nullable(Bool),
     `user_custom_id` String,
     `user_domain_id` UUID,
-    `unknown_fields` UInt32,
+    `unknown_fields` UInt8,
     `topic` String,
     `epoch` UUID,
     `partition` UInt32,
@@ -2361,23 +2272,23 @@ CREATE MATERIALIZED VIEW ops.device_usual_to_staging TO analytics.events_device_
     `origin_line` UInt64
 )
 AS SELECT
-    assumeNotNull(x.click_id) AS click_id,
-    assumeNotNull(x.os) AS os,
-    assumeNotNull(x.os_name) AS os_name,
-    assumeNotNull(x.os_timezone) AS os_timezone,
-    assumeNotNull(x.device_type) AS device_type,
-    x.device_is_mobile AS device_is_mobile,
-    assumeNotNull(x.user_custom_id) AS user_custom_id,
-    assumeNotNull(x.user_domain_id) AS user_domain_id,
-    toUInt32(0) AS unknown_fields,
+    x.click_id AS click_id,
+    x.os AS os,
+    x.os_name AS os_name,
+    x.os_timezone AS os_timezone,
+    x.device_type AS device_type,
+    transform(x.device_is_mobile, ['true', 'false'], [true, false], NULL) AS device_is_mobile,
+    x.user_custom_id AS user_custom_id,
+    x.user_domain_id AS user_domain_id,
+    0 AS unknown_fields,
     'device_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.device_parsed
 WHERE usual;
 
@@ -2498,83 +2409,61 @@ GROUP BY
 
 CREATE MATERIALIZED VIEW ops.geo_judge TO ops.geo_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `click_id` UUID,
-    `geo_latitude` Nullable(Float64),
-    `geo_longitude` Nullable(Float64),
-    `geo_country` LowCardinality(String),
-    `geo_timezone` LowCardinality(String),
-    `geo_region_name` LowCardinality(String),
-    `ip_address` String,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        click_id UUID,
+        geo_latitude String,
+        geo_longitude String,
+        geo_country LowCardinality(String),
+        geo_timezone LowCardinality(String),
+        geo_region_name LowCardinality(String),
+        ip_address String),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
-    toFloat64OrNull(x.geo_latitude) AS geo_latitude,
-    toFloat64OrNull(x.geo_longitude) AS geo_longitude,
-    ifNull(x.geo_country, '') AS geo_country,
-    ifNull(x.geo_timezone, '') AS geo_timezone,
-    ifNull(x.geo_region_name, '') AS geo_region_name,
-    ifNull(x.ip_address, '') AS ip_address,
-    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), names))) AS unknown_fields,
+    message,
+    x,
+    length(arrayExcept(arrayDistinct(names), ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'])) AS unknown_fields,
     ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 11, '', ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a number', 'a number', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', 'not between -90 and 90', 'not between -180 and 180', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'][if(judged > 11, 0, which)] AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a number', 'a number', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(substring(given[which], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', 'not between -90 and 90', 'not between -180 and 180', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
+        JSONExtract(concat('[', arrayStringConcat(given, ','), ']'), 'Tuple(click_id UUID, geo_latitude String, geo_longitude String, geo_country LowCardinality(String), geo_timezone LowCardinality(String), geo_region_name LowCardinality(String), ip_address String)') AS x,
+        arrayFirstIndex(f -> (f != 0), faults) AS which,
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, arrayFirst(f -> (f != 0), faults)) AS judged
     FROM
     (
         SELECT
             *,
-            arrayFirstIndex(f -> (f != 0), faults) AS which
+            arrayMap((g, needed, begins, other, number, lowest, highest) -> multiIf(g = 'null', needed * 1, position(begins, substring(g, 1, 1)) = 0, 2, (other = 3) AND (NOT match(g, '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), other, (other = 9) AND (NOT match(g, '^[^"]|^(?:"(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)")$')), other, (other = 9) AND (NOT isFinite(number)), 9, (other = 10) AND (number != floor(number)), 10, (number < lowest) OR (number > highest), 11, 0), given, [1, 0, 0, 0, 0, 0, 0], ['"', '"-0123456789', '"-0123456789', '"', '"', '"', '"'], [3, 9, 9, 0, 0, 0, 0], arrayMap(t -> toFloat64OrZero(t), arrayMap(g -> trimBoth(g, '"'), given)), [-inf, -90, -180, -inf, -inf, -inf, -inf], [inf, 90, 180, inf, inf, inf, inf]) AS faults
         FROM
         (
             SELECT
                 *,
-                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 0, 0, 0, 0, 0, 0], ['"', '"-0123456789', '"-0123456789', '"', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), multiIf(((begins[2]) = '"') AND (NOT ifNull(match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_latitude)), 0)), 9, NOT ifNull((toFloat64OrNull(x.geo_latitude) >= -90) AND (toFloat64OrNull(x.geo_latitude) <= 90), 0), 11, 0), multiIf(((begins[3]) = '"') AND (NOT ifNull(match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.geo_longitude)), 0)), 9, NOT ifNull((toFloat64OrNull(x.geo_longitude) >= -180) AND (toFloat64OrNull(x.geo_longitude) <= 180), 0), 11, 0), 0, 0, 0, 0]) AS faults
+                JSONExtractKeys(raw) AS names,
+                arrayMap(g -> if((g IN ('', '""')), 'null', g), arrayMap(n -> JSONExtractRaw(raw, n), ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'])) AS given
             FROM
             (
                 SELECT
-                    *,
-                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins
-                FROM
-                (
-                    SELECT
-                        raw,
-                        epoch,
-                        partition,
-                        offset,
-                        kafka_time,
-                        ingested_at,
-                        origin,
-                        origin_line,
-                        x,
-                        JSONExtractKeys(raw) AS names,
-                        [JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'geo_latitude'), JSONExtractRaw(raw, 'geo_longitude'), JSONExtractRaw(raw, 'geo_country'), JSONExtractRaw(raw, 'geo_timezone'), JSONExtractRaw(raw, 'geo_region_name'), JSONExtractRaw(raw, 'ip_address')] AS given
-                    FROM ops.geo_parsed
-                    WHERE NOT usual
-                )
+                    message,
+                    message.raw AS raw,
+                    message.kafka_time AS kafka_time
+                FROM ops.geo_parsed
+                WHERE NOT usual
             )
         )
     )
@@ -2582,21 +2471,23 @@ FROM
 
 CREATE TABLE ops.geo_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `click_id` UUID,
-    `geo_latitude` Nullable(Float64),
-    `geo_longitude` Nullable(Float64),
-    `geo_country` LowCardinality(String),
-    `geo_timezone` LowCardinality(String),
-    `geo_region_name` LowCardinality(String),
-    `ip_address` String,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        click_id UUID,
+        geo_latitude String,
+        geo_longitude String,
+        geo_country LowCardinality(String),
+        geo_timezone LowCardinality(String),
+        geo_region_name LowCardinality(String),
+        ip_address String),
     `unknown_fields` UInt32,
     `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     `field` LowCardinality(String),
@@ -2624,22 +2515,22 @@ CREATE MATERIALIZED VIEW ops.geo_judged_to_staging TO analytics.events_geo_raw
     `origin_line` UInt64
 )
 AS SELECT
-    click_id,
-    geo_latitude,
-    geo_longitude,
-    geo_country,
-    geo_timezone,
-    geo_region_name,
-    ip_address,
-    unknown_fields,
+    x.click_id AS click_id,
+    toFloat64OrNull(x.geo_latitude) AS geo_latitude,
+    toFloat64OrNull(x.geo_longitude) AS geo_longitude,
+    x.geo_country AS geo_country,
+    x.geo_timezone AS geo_timezone,
+    x.geo_region_name AS geo_region_name,
+    x.ip_address AS ip_address,
+    unknown_fields AS unknown_fields,
     'geo_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.geo_judged
 WHERE verdict = '';
 
@@ -2658,70 +2549,59 @@ ENGINE = `Null`;
 
 CREATE MATERIALIZED VIEW ops.geo_parse TO ops.geo_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
+    `message` Tuple(
+        String,
+        UUID,
+        UInt32,
+        UInt64,
+        DateTime64(3, 'UTC'),
+        DateTime64(3, 'UTC'),
+        LowCardinality(String),
+        UInt64),
     `x` Tuple(
-        click_id Nullable(UUID),
-        geo_latitude Nullable(String),
-        geo_longitude Nullable(String),
-        geo_country LowCardinality(Nullable(String)),
-        geo_timezone LowCardinality(Nullable(String)),
-        geo_region_name LowCardinality(Nullable(String)),
-        ip_address Nullable(String)),
+        click_id UUID,
+        geo_latitude String,
+        geo_longitude String,
+        geo_country LowCardinality(String),
+        geo_timezone LowCardinality(String),
+        geo_region_name LowCardinality(String),
+        ip_address String),
     `usual` UInt8
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message,
     x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((colons - strings) + isNotNull(x.click_id)) + isNotNull(x.geo_latitude)) + isNotNull(x.geo_longitude)) + isNotNull(x.geo_country)) + isNotNull(x.geo_timezone)) + isNotNull(x.geo_region_name)) + isNotNull(x.ip_address))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address')), JSONExtractKeys(raw)))) AND isNotNull(x.click_id) AND (isNull(x.geo_latitude) OR (match(x.geo_latitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_latitude) >= -90) AND (toFloat64OrZero(x.geo_latitude) <= 90)))) AND (isNull(x.geo_longitude) OR (match(x.geo_longitude, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.geo_longitude) >= -180) AND (toFloat64OrZero(x.geo_longitude) <= 180)))), 0) AS usual
+    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address']) OR (arrayAll(n -> (n IN ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.click_id) OR (NOT match(x.geo_latitude, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((toFloat64OrZero(x.geo_latitude) < -90) OR (toFloat64OrZero(x.geo_latitude) > 90)) OR (NOT match(x.geo_longitude, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((toFloat64OrZero(x.geo_longitude) < -180) OR (toFloat64OrZero(x.geo_longitude) > 180)) OR match(x.geo_country, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.geo_timezone, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.geo_region_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.ip_address, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
 FROM
 (
     SELECT
         raw,
-        epoch,
-        partition,
-        offset,
         kafka_time,
-        ingested_at,
-        origin,
-        origin_line,
-        JSONExtract(raw, 'Tuple(click_id Nullable(UUID), geo_latitude Nullable(String), geo_longitude Nullable(String), geo_country LowCardinality(Nullable(String)), geo_timezone LowCardinality(Nullable(String)), geo_region_name LowCardinality(Nullable(String)), ip_address Nullable(String))') AS x,
-        countSubstrings(raw, '":') AS colons,
-        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+        (raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line) AS message,
+        JSONExtract(raw, 'Tuple(click_id UUID, geo_latitude String, geo_longitude String, geo_country LowCardinality(String), geo_timezone LowCardinality(String), geo_region_name LowCardinality(String), ip_address String)') AS x,
+        JSONExtractKeys(raw) AS names
     FROM ops.geo_landing
 );
 
 CREATE TABLE ops.geo_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
     `x` Tuple(
-        click_id Nullable(UUID),
-        geo_latitude Nullable(String),
-        geo_longitude Nullable(String),
-        geo_country LowCardinality(Nullable(String)),
-        geo_timezone LowCardinality(Nullable(String)),
-        geo_region_name LowCardinality(Nullable(String)),
-        ip_address Nullable(String)),
+        click_id UUID,
+        geo_latitude String,
+        geo_longitude String,
+        geo_country LowCardinality(String),
+        geo_timezone LowCardinality(String),
+        geo_region_name LowCardinality(String),
+        ip_address String),
     `usual` UInt8
 )
 ENGINE = `Null`;
@@ -2743,16 +2623,16 @@ CREATE MATERIALIZED VIEW ops.geo_to_dead_letters TO ops.dead_letters
     `detail` String
 )
 AS SELECT
-    raw,
+    message.raw AS raw,
     'geo' AS stream,
     'geo_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
     verdict AS reason,
     field,
     detail
@@ -2776,15 +2656,15 @@ CREATE MATERIALIZED VIEW ops.geo_to_freshness TO ops.freshness
 AS SELECT
     'geo' AS stream,
     'geo_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
-    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
+    JSONExtractString(message.raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(message.raw, 'sent_at'), 3, 'UTC') AS sent_at
 FROM ops.geo_judged
 WHERE verdict = 'heartbeat';
 
@@ -2797,7 +2677,7 @@ CREATE MATERIALIZED VIEW ops.geo_usual_to_staging TO analytics.events_geo_raw
     `geo_timezone` LowCardinality(String),
     `geo_region_name` LowCardinality(String),
     `ip_address` String,
-    `unknown_fields` UInt32,
+    `unknown_fields` UInt8,
     `topic` String,
     `epoch` UUID,
     `partition` UInt32,
@@ -2808,22 +2688,22 @@ CREATE MATERIALIZED VIEW ops.geo_usual_to_staging TO analytics.events_geo_raw
     `origin_line` UInt64
 )
 AS SELECT
-    assumeNotNull(x.click_id) AS click_id,
+    x.click_id AS click_id,
     toFloat64OrNull(x.geo_latitude) AS geo_latitude,
     toFloat64OrNull(x.geo_longitude) AS geo_longitude,
-    assumeNotNull(x.geo_country) AS geo_country,
-    assumeNotNull(x.geo_timezone) AS geo_timezone,
-    assumeNotNull(x.geo_region_name) AS geo_region_name,
-    assumeNotNull(x.ip_address) AS ip_address,
-    toUInt32(0) AS unknown_fields,
+    x.geo_country AS geo_country,
+    x.geo_timezone AS geo_timezone,
+    x.geo_region_name AS geo_region_name,
+    x.ip_address AS ip_address,
+    0 AS unknown_fields,
     'geo_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.geo_parsed
 WHERE usual;
 
@@ -2865,90 +2745,66 @@ WHERE NOT is_complete;
 
 CREATE MATERIALIZED VIEW ops.interaction_judge TO ops.interaction_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `event_id` UUID,
-    `click_id` UUID,
-    `event_type` LowCardinality(String),
-    `event_title` String,
-    `element_id` LowCardinality(String),
-    `x` Nullable(Float64),
-    `y` Nullable(Float64),
-    `payload` String,
-    `event_timestamp` Nullable(DateTime64(6, 'UTC')),
-    `page_url_path` String,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        event_id UUID,
+        click_id UUID,
+        event_type LowCardinality(String),
+        event_title String,
+        element_id LowCardinality(String),
+        x String,
+        y String,
+        payload String,
+        event_timestamp String,
+        page_url_path String),
+    `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    ifNull(x.event_id, toUUID('00000000-0000-0000-0000-000000000000')) AS event_id,
-    ifNull(x.click_id, toUUID('00000000-0000-0000-0000-000000000000')) AS click_id,
-    ifNull(x.event_type, '') AS event_type,
-    ifNull(x.event_title, '') AS event_title,
-    ifNull(x.element_id, '') AS element_id,
-    toFloat64OrNull(x.x) AS x,
-    toFloat64OrNull(x.y) AS y,
-    ifNull(x.payload, '') AS payload,
-    event_timestamp_moment AS event_timestamp,
-    ifNull(x.page_url_path, '') AS page_url_path,
-    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path')), names))) AS unknown_fields,
+    message,
+    x,
+    parseDateTime64BestEffortOrNull(nullIf(x.event_timestamp, ''), 6, 'UTC') AS event_timestamp_at,
+    length(arrayExcept(arrayDistinct(names), ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'])) AS unknown_fields,
     ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 11, '', ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a UUID', 'a string', 'a string', 'a string', 'a number', 'a number', 'a string', 'a time', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', 'not between -1000000 and 1000000', 'not between -1000000 and 1000000', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'][if(judged > 11, 0, which)] AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a UUID', 'a string', 'a string', 'a string', 'a number', 'a number', 'a string', 'a time', 'a string'][which], ', got ', transform(substring(given[which], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', 'not between -1000000 and 1000000', 'not between -1000000 and 1000000', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
+        JSONExtract(concat('[', arrayStringConcat(given, ','), ']'), 'Tuple(event_id UUID, click_id UUID, event_type LowCardinality(String), event_title String, element_id LowCardinality(String), x String, y String, payload String, event_timestamp String, page_url_path String)') AS x,
+        arrayFirstIndex(f -> (f != 0), faults) AS which,
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, arrayFirst(f -> (f != 0), faults)) AS judged
     FROM
     (
         SELECT
             *,
-            arrayFirstIndex(f -> (f != 0), faults) AS which
+            arrayMap((g, needed, begins, other, t, moment, number, lowest, highest) -> multiIf(g = 'null', needed * 1, position(begins, substring(g, 1, 1)) = 0, 2, (other = 3) AND (NOT match(g, '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), other, (other = 4) AND (NOT match(g, '^(?:"(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)")$')), other, (other = 9) AND (NOT match(g, '^[^"]|^(?:"(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)")$')), other, other = 4, multiIf((t < '1970') OR (t >= '2299'), 5, isNull(moment), 6, moment < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 7, moment > addDays(kafka_time, 1), 8, 0), (other = 9) AND (NOT isFinite(number)), 9, (other = 10) AND (number != floor(number)), 10, (number < lowest) OR (number > highest), 11, 0), given, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0], ['"', '"', '"', '"', '"', '"-0123456789', '"-0123456789', '"', '"', '"'], [3, 3, 0, 0, 0, 9, 9, 0, 4, 0], arrayMap(g -> trimBoth(g, '"'), given), arrayMap(t -> parseDateTime64BestEffortOrNull(t, 6, 'UTC'), arrayMap(g -> trimBoth(g, '"'), given)), arrayMap(t -> toFloat64OrZero(t), arrayMap(g -> trimBoth(g, '"'), given)), [-inf, -inf, -inf, -inf, -inf, -1000000, -1000000, -inf, -inf, -inf], [inf, inf, inf, inf, inf, 1000000, 1000000, inf, inf, inf]) AS faults
         FROM
         (
             SELECT
                 *,
-                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0], ['"', '"', '"', '"', '"', '"-0123456789', '"-0123456789', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), if(match(given[2], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0, multiIf(((begins[6]) = '"') AND (NOT ifNull(match(x.x, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.x)), 0)), 9, NOT ifNull((toFloat64OrNull(x.x) >= -1000000.) AND (toFloat64OrNull(x.x) <= 1000000.), 0), 11, 0), multiIf(((begins[7]) = '"') AND (NOT ifNull(match(x.y, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND isFinite(toFloat64OrZero(x.y)), 0)), 9, NOT ifNull((toFloat64OrNull(x.y) >= -1000000.) AND (toFloat64OrNull(x.y) <= 1000000.), 0), 11, 0), 0, multiIf(ifNull(NOT match(x.event_timestamp, '^(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)$'), 1), 4, ifNull(NOT ((substring(x.event_timestamp, 1, 4) >= '1970') AND (substring(x.event_timestamp, 1, 4) < '2299')), 1), 5, ifNull(NOT startsWith(toString(toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8)), 6, 'UTC')), concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8))), 1), 6, ifNull(event_timestamp_moment < toDateTime64('2000-01-01 00:00:00', 6, 'UTC'), 1), 7, ifNull(event_timestamp_moment > (kafka_time + toIntervalDay(1)), 1), 8, 0), 0]) AS faults
+                JSONExtractKeys(raw) AS names,
+                arrayMap(g -> if((g IN ('', '""')), 'null', g), arrayMap(n -> JSONExtractRaw(raw, n), ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'])) AS given
             FROM
             (
                 SELECT
-                    *,
-                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins,
-                    toDateTime64OrNull(concat(substring(x.event_timestamp, 1, 10), ' ', substring(x.event_timestamp, 12, 8), extract(x.event_timestamp, '[.][0-9]+')), 6, 'UTC') - toIntervalMinute(if(length(x.event_timestamp) > 22, ((toInt32OrZero(substring(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2, 2)) * 60) + toInt32OrZero(right(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), 2))) * if(startsWith(extract(x.event_timestamp, '[+-][0-9]{2}:?[0-9]{2}$'), '-'), -1, 1), 0)) AS event_timestamp_moment
-                FROM
-                (
-                    SELECT
-                        raw,
-                        epoch,
-                        partition,
-                        offset,
-                        kafka_time,
-                        ingested_at,
-                        origin,
-                        origin_line,
-                        x,
-                        JSONExtractKeys(raw) AS names,
-                        [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'click_id'), JSONExtractRaw(raw, 'event_type'), JSONExtractRaw(raw, 'event_title'), JSONExtractRaw(raw, 'element_id'), JSONExtractRaw(raw, 'x'), JSONExtractRaw(raw, 'y'), JSONExtractRaw(raw, 'payload'), JSONExtractRaw(raw, 'event_timestamp'), JSONExtractRaw(raw, 'page_url_path')] AS given
-                    FROM ops.interaction_parsed
-                    WHERE NOT usual
-                )
+                    message,
+                    message.raw AS raw,
+                    message.kafka_time AS kafka_time
+                FROM ops.interaction_parsed
+                WHERE NOT usual
             )
         )
     )
@@ -2956,24 +2812,27 @@ FROM
 
 CREATE TABLE ops.interaction_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `event_id` UUID,
-    `click_id` UUID,
-    `event_type` LowCardinality(String),
-    `event_title` String,
-    `element_id` LowCardinality(String),
-    `x` Nullable(Float64),
-    `y` Nullable(Float64),
-    `payload` String,
-    `event_timestamp` Nullable(DateTime64(6, 'UTC')),
-    `page_url_path` String,
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        event_id UUID,
+        click_id UUID,
+        event_type LowCardinality(String),
+        event_title String,
+        element_id LowCardinality(String),
+        x String,
+        y String,
+        payload String,
+        event_timestamp String,
+        page_url_path String),
+    `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
     `unknown_fields` UInt32,
     `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     `field` LowCardinality(String),
@@ -3004,25 +2863,25 @@ CREATE MATERIALIZED VIEW ops.interaction_judged_to_staging TO analytics.events_i
     `origin_line` UInt64
 )
 AS SELECT
-    event_id,
-    click_id,
-    event_type,
-    event_title,
-    element_id,
-    x,
-    y,
-    payload,
-    event_timestamp,
-    page_url_path,
-    unknown_fields,
+    x.event_id AS event_id,
+    x.click_id AS click_id,
+    x.event_type AS event_type,
+    x.event_title AS event_title,
+    x.element_id AS element_id,
+    toFloat64OrNull(x.x) AS x,
+    toFloat64OrNull(x.y) AS y,
+    x.payload AS payload,
+    event_timestamp_at AS event_timestamp,
+    x.page_url_path AS page_url_path,
+    unknown_fields AS unknown_fields,
     'interaction_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.interaction_judged
 WHERE verdict = '';
 
@@ -3041,79 +2900,67 @@ ENGINE = `Null`;
 
 CREATE MATERIALIZED VIEW ops.interaction_parse TO ops.interaction_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
+    `message` Tuple(
+        String,
+        UUID,
+        UInt32,
+        UInt64,
+        DateTime64(3, 'UTC'),
+        DateTime64(3, 'UTC'),
+        LowCardinality(String),
+        UInt64),
     `x` Tuple(
-        event_id Nullable(UUID),
-        click_id Nullable(UUID),
-        event_type LowCardinality(Nullable(String)),
-        event_title Nullable(String),
-        element_id LowCardinality(Nullable(String)),
-        x Nullable(String),
-        y Nullable(String),
-        payload Nullable(String),
-        event_timestamp Nullable(String),
-        page_url_path Nullable(String)),
+        event_id UUID,
+        click_id UUID,
+        event_type LowCardinality(String),
+        event_title String,
+        element_id LowCardinality(String),
+        x String,
+        y String,
+        payload String,
+        event_timestamp String,
+        page_url_path String),
     `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
     `usual` UInt8
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message,
     x,
-    event_timestamp_at,
-    ifNull((length(raw) <= 1000000) AND (colons = (((((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.click_id)) + isNotNull(x.event_type)) + isNotNull(x.event_title)) + isNotNull(x.element_id)) + isNotNull(x.x)) + isNotNull(x.y)) + isNotNull(x.payload)) + isNotNull(x.event_timestamp)) + isNotNull(x.page_url_path))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND isNotNull(x.click_id) AND (x.event_type != '') AND (isNull(x.x) OR (match(x.x, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.x) >= -1000000.) AND (toFloat64OrZero(x.x) <= 1000000.)))) AND (isNull(x.y) OR (match(x.y, '^(?:[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$') AND ((toFloat64OrZero(x.y) >= -1000000.) AND (toFloat64OrZero(x.y) <= 1000000.)))) AND (isNull(x.event_timestamp) OR (((length(x.event_timestamp) >= 19) AND (length(x.event_timestamp) <= 26)) AND (length(x.event_timestamp) != 20) AND startsWith(toString(event_timestamp_at), x.event_timestamp) AND (event_timestamp_at >= toDateTime64('2000-01-01 00:00:00', 6, 'UTC')) AND (event_timestamp_at < toDateTime64('2299-01-01 00:00:00', 6, 'UTC')) AND (event_timestamp_at <= (kafka_time + toIntervalDay(1))))), 0) AS usual
+    toDateTime64OrNull(nullIf(x.event_timestamp, ''), 6, 'UTC') AS event_timestamp_at,
+    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path']) OR (arrayAll(n -> (n IN ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR empty(x.click_id) OR match(x.event_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.event_type = '') OR match(x.event_title, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.element_id, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (NOT match(x.x, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((toFloat64OrZero(x.x) < -1000000) OR (toFloat64OrZero(x.x) > 1000000)) OR (NOT match(x.y, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((toFloat64OrZero(x.y) < -1000000) OR (toFloat64OrZero(x.y) > 1000000)) OR (match(x.payload, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') AND (JSONType(raw, 'payload') != 'String')) OR ((x.event_timestamp != '') AND ifNull((length(x.event_timestamp) NOT IN (19, 21, 22, 23, 24, 25, 26)) OR (x.event_timestamp < '2000') OR (x.event_timestamp >= '2299') OR (NOT startsWith(toString(event_timestamp_at), x.event_timestamp)) OR (event_timestamp_at > addDays(kafka_time, 1)), 1)) OR match(x.page_url_path, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
 FROM
 (
     SELECT
         raw,
-        epoch,
-        partition,
-        offset,
         kafka_time,
-        ingested_at,
-        origin,
-        origin_line,
-        JSONExtract(raw, 'Tuple(event_id Nullable(UUID), click_id Nullable(UUID), event_type LowCardinality(Nullable(String)), event_title Nullable(String), element_id LowCardinality(Nullable(String)), x Nullable(String), y Nullable(String), payload Nullable(String), event_timestamp Nullable(String), page_url_path Nullable(String))') AS x,
-        toDateTime64OrNull(x.event_timestamp, 6, 'UTC') AS event_timestamp_at,
-        countSubstrings(raw, '":') AS colons,
-        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+        (raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line) AS message,
+        JSONExtract(raw, 'Tuple(event_id UUID, click_id UUID, event_type LowCardinality(String), event_title String, element_id LowCardinality(String), x String, y String, payload String, event_timestamp String, page_url_path String)') AS x,
+        JSONExtractKeys(raw) AS names
     FROM ops.interaction_landing
 );
 
 CREATE TABLE ops.interaction_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
     `x` Tuple(
-        event_id Nullable(UUID),
-        click_id Nullable(UUID),
-        event_type LowCardinality(Nullable(String)),
-        event_title Nullable(String),
-        element_id LowCardinality(Nullable(String)),
-        x Nullable(String),
-        y Nullable(String),
-        payload Nullable(String),
-        event_timestamp Nullable(String),
-        page_url_path Nullable(String)),
+        event_id UUID,
+        click_id UUID,
+        event_type LowCardinality(String),
+        event_title String,
+        element_id LowCardinality(String),
+        x String,
+        y String,
+        payload String,
+        event_timestamp String,
+        page_url_path String),
     `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
     `usual` UInt8
 )
@@ -3136,16 +2983,16 @@ CREATE MATERIALIZED VIEW ops.interaction_to_dead_letters TO ops.dead_letters
     `detail` String
 )
 AS SELECT
-    raw,
+    message.raw AS raw,
     'interaction' AS stream,
     'interaction_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
     verdict AS reason,
     field,
     detail
@@ -3169,15 +3016,15 @@ CREATE MATERIALIZED VIEW ops.interaction_to_freshness TO ops.freshness
 AS SELECT
     'interaction' AS stream,
     'interaction_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
-    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
+    JSONExtractString(message.raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(message.raw, 'sent_at'), 3, 'UTC') AS sent_at
 FROM ops.interaction_judged
 WHERE verdict = 'heartbeat';
 
@@ -3193,7 +3040,7 @@ CREATE MATERIALIZED VIEW ops.interaction_usual_to_staging TO analytics.events_in
     `payload` String,
     `event_timestamp` Nullable(DateTime64(6, 'UTC')),
     `page_url_path` String,
-    `unknown_fields` UInt32,
+    `unknown_fields` UInt8,
     `topic` String,
     `epoch` UUID,
     `partition` UInt32,
@@ -3204,25 +3051,25 @@ CREATE MATERIALIZED VIEW ops.interaction_usual_to_staging TO analytics.events_in
     `origin_line` UInt64
 )
 AS SELECT
-    assumeNotNull(x.event_id) AS event_id,
-    assumeNotNull(x.click_id) AS click_id,
-    assumeNotNull(x.event_type) AS event_type,
-    assumeNotNull(x.event_title) AS event_title,
-    assumeNotNull(x.element_id) AS element_id,
+    x.event_id AS event_id,
+    x.click_id AS click_id,
+    x.event_type AS event_type,
+    x.event_title AS event_title,
+    x.element_id AS element_id,
     toFloat64OrNull(x.x) AS x,
     toFloat64OrNull(x.y) AS y,
-    assumeNotNull(x.payload) AS payload,
+    x.payload AS payload,
     event_timestamp_at AS event_timestamp,
-    assumeNotNull(x.page_url_path) AS page_url_path,
-    toUInt32(0) AS unknown_fields,
+    x.page_url_path AS page_url_path,
+    0 AS unknown_fields,
     'interaction_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.interaction_parsed
 WHERE usual;
 
@@ -3348,87 +3195,63 @@ SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 8192;
 
 CREATE MATERIALIZED VIEW ops.location_judge TO ops.location_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
-    `event_id` UUID,
-    `page_url` String,
-    `page_url_path` String,
-    `referer_url` String,
-    `referer_medium` LowCardinality(String),
-    `utm_medium` LowCardinality(String),
-    `utm_source` LowCardinality(String),
-    `utm_content` LowCardinality(String),
-    `utm_campaign` LowCardinality(String),
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        event_id UUID,
+        page_url String,
+        page_url_path String,
+        referer_url String,
+        referer_medium LowCardinality(String),
+        utm_medium LowCardinality(String),
+        utm_source LowCardinality(String),
+        utm_content LowCardinality(String),
+        utm_campaign LowCardinality(String)),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
     `detail` String
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    ifNull(x.event_id, toUUID('00000000-0000-0000-0000-000000000000')) AS event_id,
-    ifNull(x.page_url, '') AS page_url,
-    ifNull(x.page_url_path, '') AS page_url_path,
-    ifNull(x.referer_url, '') AS referer_url,
-    ifNull(x.referer_medium, '') AS referer_medium,
-    ifNull(x.utm_medium, '') AS utm_medium,
-    ifNull(x.utm_source, '') AS utm_source,
-    ifNull(x.utm_content, '') AS utm_content,
-    ifNull(x.utm_campaign, '') AS utm_campaign,
-    length(arrayDistinct(arrayFilter(n -> (n NOT IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), names))) AS unknown_fields,
+    message,
+    x,
+    length(arrayExcept(arrayDistinct(names), ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'])) AS unknown_fields,
     ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
-    if(judged > 11, '', ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'][which]) AS field,
-    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(begins[which], ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
+    ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'][if(judged > 11, 0, which)] AS field,
+    multiIf(judged = 2, concat('expected ', ['a UUID', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string', 'a string'][which], ', got ', transform(substring(given[which], 1, 1), ['"', 't', 'f', '{', '['], ['string', 'boolean', 'boolean', 'object', 'array'], 'number')), judged = 11, ['', '', '', '', '', '', '', '', ''][which], ['absent, null or empty', '', 'expected a UUID, got other text', 'expected a time like 2026-01-31 23:59:59.123456', 'the year is not between 1970 and 2298', 'the month has no such day', 'before 2000-01-01', 'more than a day after the message', 'expected a number, got other text', 'expected a whole number, got a fraction', '', 'over 1000000 bytes', 'not one JSON value in UTF-8', 'not a JSON object', ''][judged]) AS detail
 FROM
 (
     SELECT
         *,
-        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, faults[which]) AS judged
+        JSONExtract(concat('[', arrayStringConcat(given, ','), ']'), 'Tuple(event_id UUID, page_url String, page_url_path String, referer_url String, referer_medium LowCardinality(String), utm_medium LowCardinality(String), utm_source LowCardinality(String), utm_content LowCardinality(String), utm_campaign LowCardinality(String))') AS x,
+        arrayFirstIndex(f -> (f != 0), faults) AS which,
+        multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, arrayFirst(f -> (f != 0), faults)) AS judged
     FROM
     (
         SELECT
             *,
-            arrayFirstIndex(f -> (f != 0), faults) AS which
+            arrayMap((g, needed, begins, other) -> multiIf(g = 'null', needed * 1, position(begins, substring(g, 1, 1)) = 0, 2, (other = 3) AND (NOT match(g, '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$')), other, 0), given, [1, 0, 1, 0, 0, 0, 0, 0, 0], ['"', '"', '"', '"', '"', '"', '"', '"', '"'], [3, 0, 0, 0, 0, 0, 0, 0, 0]) AS faults
         FROM
         (
             SELECT
                 *,
-                arrayMap((b, needed, allowed, special) -> multiIf(b = '', needed * 1, position(allowed, b) = 0, 2, special), begins, [1, 0, 1, 0, 0, 0, 0, 0, 0], ['"', '"', '"', '"', '"', '"', '"', '"', '"'], [if(match(given[1], '^(?:"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})")$'), 0, 3), 0, 0, 0, 0, 0, 0, 0, 0]) AS faults
+                JSONExtractKeys(raw) AS names,
+                arrayMap(g -> if((g IN ('', '""')), 'null', g), arrayMap(n -> JSONExtractRaw(raw, n), ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign'])) AS given
             FROM
             (
                 SELECT
-                    *,
-                    arrayMap(g -> if((g IN ('', 'null', '""')), '', substring(g, 1, 1)), given) AS begins
-                FROM
-                (
-                    SELECT
-                        raw,
-                        epoch,
-                        partition,
-                        offset,
-                        kafka_time,
-                        ingested_at,
-                        origin,
-                        origin_line,
-                        x,
-                        JSONExtractKeys(raw) AS names,
-                        [JSONExtractRaw(raw, 'event_id'), JSONExtractRaw(raw, 'page_url'), JSONExtractRaw(raw, 'page_url_path'), JSONExtractRaw(raw, 'referer_url'), JSONExtractRaw(raw, 'referer_medium'), JSONExtractRaw(raw, 'utm_medium'), JSONExtractRaw(raw, 'utm_source'), JSONExtractRaw(raw, 'utm_content'), JSONExtractRaw(raw, 'utm_campaign')] AS given
-                    FROM ops.location_parsed
-                    WHERE NOT usual
-                )
+                    message,
+                    message.raw AS raw,
+                    message.kafka_time AS kafka_time
+                FROM ops.location_parsed
+                WHERE NOT usual
             )
         )
     )
@@ -3436,23 +3259,25 @@ FROM
 
 CREATE TABLE ops.location_judged
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `event_id` UUID,
-    `page_url` String,
-    `page_url_path` String,
-    `referer_url` String,
-    `referer_medium` LowCardinality(String),
-    `utm_medium` LowCardinality(String),
-    `utm_source` LowCardinality(String),
-    `utm_content` LowCardinality(String),
-    `utm_campaign` LowCardinality(String),
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
+    `x` Tuple(
+        event_id UUID,
+        page_url String,
+        page_url_path String,
+        referer_url String,
+        referer_medium LowCardinality(String),
+        utm_medium LowCardinality(String),
+        utm_source LowCardinality(String),
+        utm_content LowCardinality(String),
+        utm_campaign LowCardinality(String)),
     `unknown_fields` UInt32,
     `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     `field` LowCardinality(String),
@@ -3482,24 +3307,24 @@ CREATE MATERIALIZED VIEW ops.location_judged_to_staging TO analytics.events_loca
     `origin_line` UInt64
 )
 AS SELECT
-    event_id,
-    page_url,
-    page_url_path,
-    referer_url,
-    referer_medium,
-    utm_medium,
-    utm_source,
-    utm_content,
-    utm_campaign,
-    unknown_fields,
+    x.event_id AS event_id,
+    x.page_url AS page_url,
+    x.page_url_path AS page_url_path,
+    x.referer_url AS referer_url,
+    x.referer_medium AS referer_medium,
+    x.utm_medium AS utm_medium,
+    x.utm_source AS utm_source,
+    x.utm_content AS utm_content,
+    x.utm_campaign AS utm_campaign,
+    unknown_fields AS unknown_fields,
     'location_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.location_judged
 WHERE verdict = '';
 
@@ -3518,74 +3343,63 @@ ENGINE = `Null`;
 
 CREATE MATERIALIZED VIEW ops.location_parse TO ops.location_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64,
-    `kafka_time` DateTime64(3, 'UTC'),
-    `ingested_at` DateTime64(3, 'UTC'),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64,
+    `message` Tuple(
+        String,
+        UUID,
+        UInt32,
+        UInt64,
+        DateTime64(3, 'UTC'),
+        DateTime64(3, 'UTC'),
+        LowCardinality(String),
+        UInt64),
     `x` Tuple(
-        event_id Nullable(UUID),
-        page_url Nullable(String),
-        page_url_path Nullable(String),
-        referer_url Nullable(String),
-        referer_medium LowCardinality(Nullable(String)),
-        utm_medium LowCardinality(Nullable(String)),
-        utm_source LowCardinality(Nullable(String)),
-        utm_content LowCardinality(Nullable(String)),
-        utm_campaign LowCardinality(Nullable(String))),
+        event_id UUID,
+        page_url String,
+        page_url_path String,
+        referer_url String,
+        referer_medium LowCardinality(String),
+        utm_medium LowCardinality(String),
+        utm_source LowCardinality(String),
+        utm_content LowCardinality(String),
+        utm_campaign LowCardinality(String)),
     `usual` UInt8
 )
 AS SELECT
-    raw,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message,
     x,
-    ifNull((length(raw) <= 1000000) AND (colons = ((((((((((colons - strings) + isNotNull(x.event_id)) + isNotNull(x.page_url)) + isNotNull(x.page_url_path)) + isNotNull(x.referer_url)) + isNotNull(x.referer_medium)) + isNotNull(x.utm_medium)) + isNotNull(x.utm_source)) + isNotNull(x.utm_content)) + isNotNull(x.utm_campaign))) AND (NOT multiSearchAny(raw, ['" ', '"\t', '"\n', '"\r'])) AND (((colons - strings) = 0) OR (((colons - strings) = (countSubstrings(raw, '":null') + countSubstrings(raw, '": null'))) AND arrayAll(n -> (n IN ('event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign')), JSONExtractKeys(raw)))) AND isNotNull(x.event_id) AND (x.page_url_path != ''), 0) AS usual
+    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign']) OR (arrayAll(n -> (n IN ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR match(x.page_url, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.page_url_path, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.page_url_path = '') OR match(x.referer_url, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.referer_medium, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_medium, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_source, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_content, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_campaign, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
 FROM
 (
     SELECT
         raw,
-        epoch,
-        partition,
-        offset,
         kafka_time,
-        ingested_at,
-        origin,
-        origin_line,
-        JSONExtract(raw, 'Tuple(event_id Nullable(UUID), page_url Nullable(String), page_url_path Nullable(String), referer_url Nullable(String), referer_medium LowCardinality(Nullable(String)), utm_medium LowCardinality(Nullable(String)), utm_source LowCardinality(Nullable(String)), utm_content LowCardinality(Nullable(String)), utm_campaign LowCardinality(Nullable(String)))') AS x,
-        countSubstrings(raw, '":') AS colons,
-        countSubstrings(raw, '":"') + countSubstrings(raw, '": "') AS strings
+        (raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line) AS message,
+        JSONExtract(raw, 'Tuple(event_id UUID, page_url String, page_url_path String, referer_url String, referer_medium LowCardinality(String), utm_medium LowCardinality(String), utm_source LowCardinality(String), utm_content LowCardinality(String), utm_campaign LowCardinality(String))') AS x,
+        JSONExtractKeys(raw) AS names
     FROM ops.location_landing
 );
 
 CREATE TABLE ops.location_parsed
 (
-    `raw` String,
-    `epoch` UUID,
-    `partition` UInt32,
-    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
-    `kafka_time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    `origin` LowCardinality(String),
-    `origin_line` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `message` Tuple(
+        raw String,
+        epoch UUID,
+        partition UInt32,
+        offset UInt64,
+        kafka_time DateTime64(3, 'UTC'),
+        ingested_at DateTime64(3, 'UTC'),
+        origin LowCardinality(String),
+        origin_line UInt64),
     `x` Tuple(
-        event_id Nullable(UUID),
-        page_url Nullable(String),
-        page_url_path Nullable(String),
-        referer_url Nullable(String),
-        referer_medium LowCardinality(Nullable(String)),
-        utm_medium LowCardinality(Nullable(String)),
-        utm_source LowCardinality(Nullable(String)),
-        utm_content LowCardinality(Nullable(String)),
-        utm_campaign LowCardinality(Nullable(String))),
+        event_id UUID,
+        page_url String,
+        page_url_path String,
+        referer_url String,
+        referer_medium LowCardinality(String),
+        utm_medium LowCardinality(String),
+        utm_source LowCardinality(String),
+        utm_content LowCardinality(String),
+        utm_campaign LowCardinality(String)),
     `usual` UInt8
 )
 ENGINE = `Null`;
@@ -3607,16 +3421,16 @@ CREATE MATERIALIZED VIEW ops.location_to_dead_letters TO ops.dead_letters
     `detail` String
 )
 AS SELECT
-    raw,
+    message.raw AS raw,
     'location' AS stream,
     'location_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
     verdict AS reason,
     field,
     detail
@@ -3640,15 +3454,15 @@ CREATE MATERIALIZED VIEW ops.location_to_freshness TO ops.freshness
 AS SELECT
     'location' AS stream,
     'location_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line,
-    JSONExtractString(raw, 'headwater_heartbeat') AS heartbeat,
-    parseDateTime64BestEffortOrNull(JSONExtractString(raw, 'sent_at'), 3, 'UTC') AS sent_at
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line,
+    JSONExtractString(message.raw, 'headwater_heartbeat') AS heartbeat,
+    parseDateTime64BestEffortOrNull(JSONExtractString(message.raw, 'sent_at'), 3, 'UTC') AS sent_at
 FROM ops.location_judged
 WHERE verdict = 'heartbeat';
 
@@ -3663,7 +3477,7 @@ CREATE MATERIALIZED VIEW ops.location_usual_to_staging TO analytics.events_locat
     `utm_source` LowCardinality(String),
     `utm_content` LowCardinality(String),
     `utm_campaign` LowCardinality(String),
-    `unknown_fields` UInt32,
+    `unknown_fields` UInt8,
     `topic` String,
     `epoch` UUID,
     `partition` UInt32,
@@ -3674,24 +3488,24 @@ CREATE MATERIALIZED VIEW ops.location_usual_to_staging TO analytics.events_locat
     `origin_line` UInt64
 )
 AS SELECT
-    assumeNotNull(x.event_id) AS event_id,
-    assumeNotNull(x.page_url) AS page_url,
-    assumeNotNull(x.page_url_path) AS page_url_path,
-    assumeNotNull(x.referer_url) AS referer_url,
-    assumeNotNull(x.referer_medium) AS referer_medium,
-    assumeNotNull(x.utm_medium) AS utm_medium,
-    assumeNotNull(x.utm_source) AS utm_source,
-    assumeNotNull(x.utm_content) AS utm_content,
-    assumeNotNull(x.utm_campaign) AS utm_campaign,
-    toUInt32(0) AS unknown_fields,
+    x.event_id AS event_id,
+    x.page_url AS page_url,
+    x.page_url_path AS page_url_path,
+    x.referer_url AS referer_url,
+    x.referer_medium AS referer_medium,
+    x.utm_medium AS utm_medium,
+    x.utm_source AS utm_source,
+    x.utm_content AS utm_content,
+    x.utm_campaign AS utm_campaign,
+    0 AS unknown_fields,
     'location_events' AS topic,
-    epoch,
-    partition,
-    offset,
-    kafka_time,
-    ingested_at,
-    origin,
-    origin_line
+    message.epoch AS epoch,
+    message.partition AS partition,
+    message.offset AS offset,
+    message.kafka_time AS kafka_time,
+    message.ingested_at AS ingested_at,
+    message.origin AS origin,
+    message.origin_line AS origin_line
 FROM ops.location_parsed
 WHERE usual;
 

@@ -60,8 +60,8 @@ def test_one_insert_makes_a_part_of_what_is_plainly_valid_and_one_for_each_verdi
         rows = contract_engine.query(
             f"SELECT DISTINCT _part FROM {table} WHERE epoch = {{epoch:UUID}}", {"epoch": claim.epoch}
         )
-        # What was looked at closely is staged apart; an interaction always is, with its quotes within a string.
-        parts = 2 if table == stream.staging_table and stream.name != "interaction" else 1
+        # What was looked at closely is staged apart.
+        parts = 2 if table == stream.staging_table else 1
         assert len(rows) == parts, f"{table}: {[row['_part'] for row in rows]}"
 
 

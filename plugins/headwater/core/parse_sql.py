@@ -11,12 +11,12 @@ from headwater.contracts.streams import HEARTBEAT_FIELD, HEARTBEAT_TIME_FIELD, F
 from headwater.contracts.types import Kind
 from headwater.core.judge_sql import (
     HEARTBEAT,
-    POSITION,
+    MESSAGE_POSITION,
     judge_select,
     literal,
     parse_select,
-    tuple_type,
-    usual_select,
+    parsed_columns,
+    staged_select,
 )
 
 _SETTINGS = "non_replicated_deduplication_window = 1000000, ttl_only_drop_parts = 1"
@@ -103,39 +103,42 @@ def drop_chain(stream: Stream) -> list[str]:
 def create_chain(stream: Stream) -> list[str]:
     """Landing table, the steps of parsing and judging, and the views to the targets, in order of creation."""
     name = stream.name
-    names = ", ".join(field.name for field in stream.fields)
-    columns = ",\n".join(f"    {field.name} {field.column.clickhouse}" for field in stream.fields)
-    judged = f"""{columns},
+    landing = f"    raw         String,\n{_POSITION_COLUMNS}"
+    parsed = ",\n".join(f"    {column} {type_}" for column, type_ in parsed_columns(stream))
+    judged = f"""{parsed},
     unknown_fields UInt32,
     verdict     LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     field       LowCardinality(String),
     detail      String"""
-    times = "".join(f"    {f.name}_at Nullable(DateTime64(6, 'UTC')),\n" for f in stream.fields if _is_time(f))
     return [
-        _step(name, "landing", f"Messages of {stream.topic} as they come", ""),
+        _step(name, "landing", f"Messages of {stream.topic} as they come", landing),
         _step(
             name,
             "parsed",
             "The same messages with their fields, and whether they are plainly valid",
-            f"    x {tuple_type(stream)},\n{times}    usual UInt8",
+            f"{parsed},\n    usual UInt8",
         ),
-        _step(name, "judged", "Those that are not plainly valid, with their values and verdict", judged),
+        _step(name, "judged", "Those that are not plainly valid, with their fields and verdict", judged),
         _view(name, "parse", f"ops.{name}_parsed", parse_select(stream, f"ops.{name}_landing")),
-        _view(name, "usual_to_staging", stream.staging_table, usual_select(stream, f"ops.{name}_parsed")),
+        _view(
+            name,
+            "usual_to_staging",
+            stream.staging_table,
+            staged_select(stream, f"ops.{name}_parsed", "0", "usual"),
+        ),
         _view(name, "judge", f"ops.{name}_judged", judge_select(stream, f"ops.{name}_parsed")),
         _view(
             name,
             "judged_to_staging",
             stream.staging_table,
-            f"""SELECT {names}, unknown_fields, {literal(stream.topic)} AS topic, {POSITION}
-FROM ops.{name}_judged
-WHERE verdict = ''""",  # noqa: S608 - every part comes from the contract
+            staged_select(stream, f"ops.{name}_judged", "unknown_fields", "verdict = ''"),
         ),
         _view(
             name,
             "to_dead_letters",
             "ops.dead_letters",
-            f"""SELECT raw, {literal(name)} AS stream, {literal(stream.topic)} AS topic, {POSITION},
+            f"""SELECT
+    message.raw AS raw, {literal(name)} AS stream, {literal(stream.topic)} AS topic, {MESSAGE_POSITION},
     verdict AS reason, field, detail
 FROM ops.{name}_judged
 WHERE verdict NOT IN ('', {literal(HEARTBEAT)})""",  # noqa: S608 - every part comes from the contract
@@ -145,9 +148,11 @@ WHERE verdict NOT IN ('', {literal(HEARTBEAT)})""",  # noqa: S608 - every part c
             "to_freshness",
             "ops.freshness",
             f"""SELECT
-    {literal(name)} AS stream, {literal(stream.topic)} AS topic, {POSITION},
-    JSONExtractString(raw, {literal(HEARTBEAT_FIELD)}) AS heartbeat,
-    parseDateTime64BestEffortOrNull(JSONExtractString(raw, {literal(HEARTBEAT_TIME_FIELD)}), 3, 'UTC') AS sent_at
+    {literal(name)} AS stream, {literal(stream.topic)} AS topic, {MESSAGE_POSITION},
+    JSONExtractString(message.raw, {literal(HEARTBEAT_FIELD)}) AS heartbeat,
+    parseDateTime64BestEffortOrNull(
+        JSONExtractString(message.raw, {literal(HEARTBEAT_TIME_FIELD)}), 3, 'UTC'
+    ) AS sent_at
 FROM ops.{name}_judged
 WHERE verdict = {literal(HEARTBEAT)}""",  # noqa: S608 - every part comes from the contract
         ),
@@ -155,22 +160,16 @@ WHERE verdict = {literal(HEARTBEAT)}""",  # noqa: S608 - every part comes from t
 
 
 def _step(name: str, step: str, comment: str, columns: str) -> str:
-    more = f",\n{columns}" if columns else ""
     return f"""-- {comment}; keeps nothing, feeds the chain.
 CREATE TABLE IF NOT EXISTS ops.{name}_{step}
 (
-    raw         String,
-{_POSITION_COLUMNS}{more}
+{columns}
 )
 ENGINE = Null"""
 
 
 def _view(name: str, view: str, target: str, select: str) -> str:
     return f"CREATE MATERIALIZED VIEW IF NOT EXISTS ops.{name}_{view} TO {target} AS\n{select}"
-
-
-def _is_time(field: Field) -> bool:
-    return field.column.kind is Kind.TIME
 
 
 def _column_definition(field: Field) -> str:
