@@ -43,7 +43,7 @@ class FlushLimits:
     """
 
     rows: int = 400_000
-    size_bytes: int = 80 * 1024 * 1024
+    size_bytes: int = 128 * 1024 * 1024
     age_s: float = 1.0
     quiet_rows: int = 0
     quiet_age_s: float = 0.0

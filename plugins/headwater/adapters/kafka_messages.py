@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -55,9 +55,11 @@ class Messages(Protocol):
     """Where a reader gets the messages of its partitions from, at most `most` at a time."""
 
     most: int
+    can_choose: bool
+    """Whether messages of partitions that are not led here wait for their turn."""
 
-    def lead_here(self, partition: int) -> None:
-        """Called before the partition is assigned."""
+    def lead_here(self, partitions: Collection[int]) -> None:
+        """Of the partitions, only these are read from now on. Called with a new one before it is assigned."""
 
     def read(self, timeout_s: float) -> Sequence[tuple[int, Consumed]]:
         """What comes until there are `most` or the time is over: partitions with what came of them, in turn.
@@ -74,13 +76,14 @@ class ClientMessages:
 
     # About what the client's queue holds: a reader that is ahead of the broker waits for the rest of a larger number.
     most = 500
+    can_choose = False
 
     def __init__(self, consumer: Consumer, topic: str) -> None:
         self._consumer = consumer
         self._topic = topic
 
-    def lead_here(self, partition: int) -> None:
-        """They come as they are."""
+    def lead_here(self, partitions: Collection[int]) -> None:
+        """All come, as they are."""
 
     def read(self, timeout_s: float) -> Sequence[tuple[int, Consumed]]:
         """What `consume` gives."""

@@ -131,12 +131,12 @@ reader_t *hw_open(size_t most, row_t *rows, const char *line_header, const char 
     return NULL;
 }
 
-/* Have the messages of a partition come here. To be called before the partition is assigned, so that none of them takes
-the other way; 0 when the client knows no such partition. */
-int hw_lead_here(reader_t *reader, const char *topic, int32_t partition) {
+/* Have the messages of a partition come `here`, or wait in their own queue. To be called before the partition is
+assigned, so that none of them takes another way; 0 when the client knows no such partition. */
+int hw_lead(reader_t *reader, const char *topic, int32_t partition, int here) {
     rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(reader->client, topic, partition);
     if (!queue) return 0;
-    rd_kafka_queue_forward(queue, reader->queue);
+    rd_kafka_queue_forward(queue, here ? reader->queue : NULL);
     rd_kafka_queue_destroy(queue);
     return 1;
 }

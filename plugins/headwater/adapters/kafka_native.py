@@ -10,7 +10,7 @@ import ctypes
 import hashlib
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from importlib import metadata
 from itertools import pairwise
@@ -70,7 +70,7 @@ def library() -> Any:
     code = ctypes.CDLL(str(path))
     code.hw_open.restype = ctypes.c_void_p
     code.hw_open.argtypes = [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]
-    code.hw_lead_here.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32]
+    code.hw_lead.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int]
     code.hw_read.restype = ctypes.c_ssize_t
     code.hw_read.argtypes = [ctypes.c_void_p, ctypes.c_int]
     code.hw_take.restype = None
@@ -96,6 +96,7 @@ class NativeMessages:
     """Messages of the consumer that this thread has just made with the settings of `plugin`."""
 
     most = 2_000
+    can_choose = True
 
     def __init__(self, consumer: Consumer, topic: str) -> None:
         self._consumer = consumer
@@ -107,11 +108,19 @@ class NativeMessages:
         self._reader = self._code.hw_open(self.most, self._rows.ctypes.data, *self._names)
         if not self._reader:
             raise RuntimeError("this thread has made no consumer with the plugin")
+        self._led: set[int] = set()
 
-    def lead_here(self, partition: int) -> None:
-        """Called before the partition is assigned."""
-        if not self._code.hw_lead_here(self._reader, self._topic.encode(), partition):
-            raise Retry(f"The client of Kafka does not know {self._topic}[{partition}]. Look at `headwater status`.")
+    def lead_here(self, partitions: Collection[int]) -> None:
+        """Of the partitions, only these are read from now on. Called with a new one before it is assigned."""
+        if not self._reader:  # the consumer is being closed
+            return
+        wanted = set(partitions)
+        for partition in sorted(wanted ^ self._led):
+            if not self._code.hw_lead(self._reader, self._topic.encode(), partition, partition in wanted):
+                raise Retry(
+                    f"The client of Kafka does not know {self._topic}[{partition}]. Look at `headwater status`."
+                )
+        self._led = wanted
 
     def read(self, timeout_s: float) -> Sequence[tuple[int, Consumed]]:
         """What comes through the queues of the partitions that were led here."""

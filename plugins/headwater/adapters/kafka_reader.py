@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -21,9 +21,12 @@ log_ = logging.getLogger(__name__)
 
 # Under a backlog a batch waits for its size, but a partition with little in it not for ever.
 _PATIENCE = 5
-# All partitions together hold at most this many batches of full size. Flushing the largest of n then gives batches of
-# 2 / (n + 1) of what is held, for three partitions of full size again.
+# All partitions together hold at most this, and at most two batches of full size. Flushing the largest of n then gives
+# batches of 2 / (n + 1) of what is held; where partitions take turns, one of them has nearly all of it.
+_HELD_BYTES = 160 << 20
 _HELD_BATCHES = 2
+# How long the partition whose turn it is may have nothing before the others are asked too.
+_TURN_S = 0.05
 
 
 class PartitionBuffer:
@@ -100,6 +103,7 @@ class KafkaReader:
         self.caught_up = False
         self._polled_s = time.monotonic()
         self._more_is_ready = False
+        self._turn: int | None = None
         consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
 
     def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:
@@ -108,9 +112,12 @@ class KafkaReader:
         Of batches that have reached their age it returns one at a time, so that partitions which began together take
         turns instead of waiting for each other in every round.
         """
-        runs = self._messages.read(0 if self._more_is_ready else timeout_s)
-        if not self._more_is_ready:
-            self.caught_up = sum(len(run) for _, run in runs) < self._messages.most
+        self._messages.lead_here(self._buffers.keys() if self._turn is None else {self._turn})
+        patience_s = timeout_s if self._turn is None else min(timeout_s, _TURN_S)
+        runs = self._messages.read(0 if self._more_is_ready else patience_s)
+        full = sum(len(run) for _, run in runs) >= self._messages.most
+        if self._turn is None and not self._more_is_ready:
+            self.caught_up = not full
         # What came now may have waited while the last batch was stored.
         since_s, self._polled_s = self._polled_s, time.monotonic()
         for partition, run in runs:
@@ -119,7 +126,24 @@ class KafkaReader:
                 buffer.add(run, since_s)
         ready = self._ready(limits)
         self._more_is_ready = len(ready) > 1
-        return [buffer.batch() for buffer in ready[:1]]
+        batches = [buffer.batch() for buffer in ready[:1]]
+        self._turn = self._next_turn(runs if full else (), {batch.partition for batch in batches})
+        return batches
+
+    def _next_turn(self, runs: Sequence[tuple[int, Consumed]], stored: Collection[int]) -> int | None:
+        """Under a backlog, the partition that alone is read on until it has a batch; else all are.
+
+        So memory holds one batch of full size instead of one for each partition that is begun. The first is the one
+        of which most came, as it has more; when its batch is ready, the next one follows.
+        """
+        if self.caught_up or not runs or not self._messages.can_choose:
+            return None
+        if self._turn is None or self._turn not in self._buffers:
+            return max(runs, key=lambda run: len(run[1]))[0]
+        if self._turn not in stored:
+            return self._turn
+        partitions = sorted(self._buffers)
+        return next((partition for partition in partitions if partition > self._turn), partitions[0])
 
     def _ready(self, limits: FlushLimits) -> list[PartitionBuffer]:
         filled = [buffer for buffer in self._buffers.values() if buffer.rows]
@@ -131,7 +155,9 @@ class KafkaReader:
             or buffer.size_bytes >= limits.size_bytes
             or self._polled_s - buffer.since_s >= limits.age_of(buffer.rows) * patience
         ]
-        if not ready and sum(buffer.size_bytes for buffer in filled) >= _HELD_BATCHES * limits.size_bytes:
+        if not ready and sum(buffer.size_bytes for buffer in filled) >= min(
+            _HELD_BYTES, _HELD_BATCHES * limits.size_bytes
+        ):
             return [max(filled, key=lambda buffer: buffer.size_bytes)]
         return sorted(ready, key=lambda buffer: buffer.since_s)
 
@@ -157,14 +183,18 @@ class KafkaReader:
         for partition in partitions:
             offset = self._resume(partition.partition)
             self._buffers[partition.partition] = PartitionBuffer(self._topic, self._epoch, partition.partition, offset)
-            self._messages.lead_here(partition.partition)
             assigned.append(TopicPartition(self._topic, partition.partition, offset or OFFSET_BEGINNING))
+        # Before they are assigned, so that no message of theirs takes another way.
+        self._messages.lead_here(self._buffers.keys())
+        self._turn = None
         consumer.incremental_assign(assigned)
         self._polled_s = time.monotonic()
 
     def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         for partition in partitions:
             self._buffers.pop(partition.partition, None)
+        self._turn = None
+        self._messages.lead_here(self._buffers.keys())
         consumer.incremental_unassign(list(partitions))
 
 
