@@ -76,7 +76,6 @@ class Mapper:
         write = _known_page if len(url) + len(referrer) <= _REMEMBERED_LENGTH else _page
         location_end, path = write(url, referrer)
         kind = _quoted(event_type)
-        # Coordinates as text: so the engine need not look at each value anew.
         left = f'"x":"{x}",' if x else ""
         top = f'"y":"{y}",' if y else ""
         browser = f'{{"event_id":"{event_id}","event_timestamp":"{at}","event_type":{kind},{visit.browser_end}'
