@@ -43,7 +43,7 @@ def main() -> int:
         built = None
     if built is None:
         print(
-            "Messages of Kafka are read without compiled code, which costs the consumer a quarter more. "
+            "Messages of Kafka are read without compiled code, which takes two fifths longer. "
             "With a C compiler (Debian: `apt install gcc libc6-dev`), `python -m headwater.local.native` makes it.",
             file=sys.stderr,
         )
