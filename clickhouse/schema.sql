@@ -1817,7 +1817,13 @@ CREATE TABLE ops.claims
     `claim_id` UUID,
     `ingested_at` DateTime64(3, 'UTC'),
     `contract_version` UInt32,
-    `member` String COMMENT 'Host and process that made the claim'
+    `member` String COMMENT 'Host and process that made the claim',
+    `together` Array(Tuple(
+        partition UInt32,
+        from_offset UInt64,
+        to_offset UInt64,
+        messages UInt64,
+        claim_id UUID)) COMMENT 'Claims proposed with this one, to be stored by one insert, itself among them; empty when alone'
 )
 ENGINE = MergeTree
 ORDER BY (topic, epoch, partition, from_offset, generation)

@@ -70,22 +70,29 @@ class EventReader(Protocol):
         ...
 
     def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:
-        """Take messages for at most `timeout_s`; returns the batches of the assigned partitions that are ready.
+        """Take messages for at most `timeout_s`; returns the batches that are ready, to be stored together.
 
         A batch is ready when its rows or bytes have reached a limit, or its age has and there is no backlog.
         """
         ...
 
-    def flush(self) -> Sequence[Batch]:
-        """Everything collected so far as batches, ready or not."""
+    def has_read(self, until: Mapping[int, int]) -> bool:
+        """Whether of its partitions everything before these offsets was taken, as far as it can see."""
+        ...
+
+    def flush(self, limits: FlushLimits) -> Sequence[Sequence[Batch]]:
+        """Everything collected so far, ready or not, in lots that are stored together."""
         ...
 
     def seek(self, partition: int, offset: int) -> None:
         """Forget what was collected of `partition` and read on from `offset`."""
         ...
 
-    def commit(self, partition: int, offset: int) -> None:
-        """Tell the group that everything before `offset` is done. Advice only: failures are not errors."""
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Tell the group that of each partition everything before its offset is done.
+
+        Advice only: failures are not errors.
+        """
         ...
 
 
@@ -302,34 +309,38 @@ class Ledger(Protocol):
         """Earlier topics of this name: for each epoch the offset up to which each partition was claimed."""
         ...
 
-    def claim(self, proposal: Claim) -> Claim:
-        """Claim a range; returns the claim that stands at its start, which may be another member's."""
+    def propose(self, claim: Claim) -> None:
+        """Put the claim at the start of its range, unless one was put there before under its generation."""
         ...
 
-    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
-        """Insert the messages that `read` gives under the token of the claim; repeating it adds nothing.
+    def standing(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """The claims that stand at the starts of these of one topic; of several at one start the lowest generation."""
+        ...
 
-        `read` is called once for each try.
+    def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
+        """Insert the messages that `read` gives under the token of the claims; repeating it adds nothing.
+
+        The claims are of one work. `read` is called once for each try.
         """
         ...
 
-    def find(self, stream: str, claim: Claim) -> Found:
-        """Count the rows of the claimed range in every target."""
+    def find(self, stream: str, claims: Sequence[Claim]) -> Sequence[Found]:
+        """Count the rows of each claimed range in every target."""
         ...
 
     def present(self, stream: str, claim: Claim) -> Sequence[int]:
         """Offsets of the claimed range that some target holds."""
         ...
 
-    def mark_stored(self, stored: Stored, *, doubtful: bool) -> None:
-        """Record that every message of the claim was found in the targets.
+    def mark_stored(self, stored: Sequence[Stored], *, doubtful: bool) -> None:
+        """Record that every message of the claims of one work was found in the targets.
 
         `doubtful`: somebody may have tried before, so that the record must be looked for.
         """
         ...
 
-    def is_stored(self, claim: Claim) -> bool:
-        """Whether somebody has recorded that every message of the claim was found."""
+    def is_stored(self, claims: Sequence[Claim]) -> bool:
+        """Whether somebody has recorded that every message of the claims was found."""
         ...
 
     def judged_before(self, claim: Claim) -> Sequence[Judged]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 
 import pytest
 
@@ -29,7 +30,7 @@ def _send(under: LogUnderTest, count: int, key: bytes | None = None) -> None:
 def _read(reader: EventReader, wanted: int) -> list[Batch]:
     batches: list[Batch] = []
     for _ in range(TRIES):
-        batches += [*reader.poll(NOW, 0.1), *reader.flush()]
+        batches += [*reader.poll(NOW, 0.1), *chain.from_iterable(reader.flush(NOW))]
         if sum(map(len, batches)) >= wanted:
             return batches
     raise AssertionError(f"only {sum(map(len, batches))} of {wanted} messages came")
@@ -73,7 +74,7 @@ def test_a_reader_starts_where_resume_says_whatever_was_committed(event_log: Log
     _send(event_log, 10)
     with event_log.log.join(event_log.topic, _from_start) as reader:
         _read(reader, 10)
-        reader.commit(0, 10)
+        reader.commit({0: 10})
     with event_log.log.join(event_log.topic, lambda _partition: 4) as reader:
         assert [int(raw) for batch in _read(reader, 6) for raw in batch.raw.to_pylist()] == [4, 5, 6, 7, 8, 9]
 

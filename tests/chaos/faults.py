@@ -15,7 +15,7 @@ from tests.chaos.tears import Moment, lost_tokens
 from tests.chaos.truth import BROWSER
 from tests.support.proxy import Deed, Proxy, seeded
 
-STEPS = ("claim", "store", "find", "mark_stored", "commit", "poll", "open_claims", "claims", "watermarks")
+STEPS = ("propose", "standing", "store", "find", "mark_stored", "commit", "poll", "open_claims", "claims", "watermarks")
 TABLES = (BROWSER.staging_table, "ops.dead_letters", "ops.freshness", "ops.claims", "ops.stored")
 # Moments that inserts have; the third one is of swaps.
 _OF_INSERTS = (Moment.BEFORE, Moment.AFTER)
@@ -95,7 +95,7 @@ def _freeze_at_step(this: Round) -> str:
 
 def _failpoint(random: Random, action: Action) -> Failpoint:
     step = random.choice(STEPS)
-    nth = random.randint(1, 3) if step in STEPS[:6] else 1
+    nth = random.randint(1, 3) if step in STEPS[:7] else 1
     return Failpoint(random.choice(("before", "after")), step, nth, action)
 
 

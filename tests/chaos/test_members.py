@@ -14,7 +14,7 @@ pytestmark = pytest.mark.stack
 
 STEPS = [
     (side, step)
-    for step in ("claim", "store", "find", "mark_stored", "commit")
+    for step in ("propose", "standing", "store", "find", "mark_stored", "commit")
     for side in ("before", "after")
 ]  # fmt: skip
 
@@ -41,8 +41,27 @@ def _kill_at(scenario: Scenario, places: list[tuple[str, str]]) -> None:
     assert held.repairs == 0, "a member's death alone never tears a token"
 
 
+def test_a_member_killed_or_frozen_between_the_claims_of_one_insert_costs_nothing(scenario: Scenario) -> None:
+    frozen = []
+    for nth in (1, 2):
+        for action in (Action.KILL, Action.STOP):
+            scenario.feed(120)
+            # All that was read at the time is claimed together, one claim for each partition.
+            member = scenario.crew.start(Failpoint("after", "propose", nth, action), rows=5_000)
+            if action is Action.KILL:
+                member.wait_killed()
+            else:
+                member.wait_stopped()
+                frozen.append(member)
+    scenario.crew.drain()
+    for member in frozen:
+        member.signal(signal.SIGCONT)
+    held = scenario.finish()
+    assert any(len(claim["together"]) > 1 for claim in held.claims)
+
+
 def test_members_frozen_past_their_session_at_several_steps_wake_and_change_nothing(scenario: Scenario) -> None:
-    _freeze_at(scenario, [("before", "claim"), ("before", "store")])
+    _freeze_at(scenario, [("before", "propose"), ("before", "store")])
 
 
 @pytest.mark.long

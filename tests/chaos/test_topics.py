@@ -110,7 +110,7 @@ def test_a_topic_made_again_after_the_broker_was_restarted_is_noticed_by_a_membe
 
 def test_a_claim_of_a_topic_that_is_gone_is_not_filled_from_the_new_one(scenario: Scenario) -> None:
     scenario.feed(600)
-    scenario.crew.start(Failpoint("after", "claim", 1, Action.KILL)).wait_killed()
+    scenario.crew.start(Failpoint("after", "propose", 1, Action.KILL)).wait_killed()
     heir = scenario.crew.start(Failpoint("before", "open_claims", 1, Action.STOP))
     heir.wait_stopped()
     scenario.recreate_topic()

@@ -26,7 +26,7 @@ def engine_verdicts(
     rows = [Message(offset, raw, time_ms) for offset, raw in enumerate(messages)]
     batch = Batch.of(stream.topic, epoch, 0, 0, count, rows)
     claim = Claim(stream.topic, epoch, 0, 0, count, count, 0, uuid4(), _now(), stream.version, "test")
-    ClickHouseLedger(clickhouse).store(stream.name, claim, lambda: batch, 0)
+    ClickHouseLedger(clickhouse).store(stream.name, [claim], lambda: [batch], 0)
     found: defaultdict[int, list[Verdict]] = defaultdict(list)
     names = [field.name for field in stream.fields]
     for row in _rows(clickhouse, stream.staging_table, [*names, "unknown_fields"], epoch):

@@ -35,8 +35,8 @@ def test_messages_are_routed_and_a_repeated_insert_adds_nothing(stream: Stream, 
     ledger = ClickHouseLedger(contract_engine)
     claim, batch = _claimed(stream)
     for _ in range(2):
-        ledger.store(stream.name, claim, lambda: batch, 0)
-        found = ledger.find(stream.name, claim)
+        ledger.store(stream.name, [claim], lambda: [batch], 0)
+        (found,) = ledger.find(stream.name, [claim])
         assert (found.staged, found.dead_letters, found.heartbeats, found.distinct_offsets) == (3, 2, 1, 6)
 
 
@@ -44,9 +44,9 @@ def test_messages_are_routed_and_a_repeated_insert_adds_nothing(stream: Stream, 
 def test_a_later_generation_adds_what_is_missing(stream: Stream, contract_engine: ClickHouse) -> None:
     ledger = ClickHouseLedger(contract_engine)
     claim, batch = _claimed(stream)
-    ledger.store(stream.name, claim, lambda: batch.without([12, 13, 14, 15]), 0)
+    ledger.store(stream.name, [claim], lambda: [batch.without([12, 13, 14, 15])], 0)
     assert sorted(ledger.present(stream.name, claim)) == [10, 11]
-    ledger.store(stream.name, claim, lambda: batch.without([10, 11]), 1)
+    ledger.store(stream.name, [claim], lambda: [batch.without([10, 11])], 1)
     assert sorted(ledger.present(stream.name, claim)) == [10, 11, 12, 13, 14, 15]
 
 
@@ -55,7 +55,7 @@ def test_one_insert_makes_a_part_of_what_is_plainly_valid_and_one_for_each_verdi
     stream: Stream, contract_engine: ClickHouse
 ) -> None:
     claim, batch = _claimed(stream)
-    ClickHouseLedger(contract_engine).store(stream.name, claim, lambda: batch, 0)
+    ClickHouseLedger(contract_engine).store(stream.name, [claim], lambda: [batch], 0)
     for table in (stream.staging_table, "ops.dead_letters", "ops.freshness"):
         rows = contract_engine.query(
             f"SELECT DISTINCT _part FROM {table} WHERE epoch = {{epoch:UUID}}", {"epoch": claim.epoch}
@@ -68,7 +68,7 @@ def test_one_insert_makes_a_part_of_what_is_plainly_valid_and_one_for_each_verdi
 def test_position_and_origin_stay_with_the_message(contract_engine: ClickHouse) -> None:
     stream = STREAMS["geo"]
     claim, batch = _claimed(stream)
-    ClickHouseLedger(contract_engine).store(stream.name, claim, lambda: batch, 0)
+    ClickHouseLedger(contract_engine).store(stream.name, [claim], lambda: [batch], 0)
     dead = contract_engine.query(
         "SELECT raw, stream, topic, partition, offset, origin, origin_line FROM ops.dead_letters "
         "WHERE epoch = {epoch:UUID} ORDER BY offset LIMIT 1",

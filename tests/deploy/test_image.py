@@ -127,7 +127,7 @@ from headwater.assets import asset, project_root
 from headwater.contracts.topics import load_topics
 root = project_root()
 print(root, len(find_files(root / "data" / "samples")), len(read_migrations(asset("clickhouse/migrations"))) > 0,
-      len(load_topics(asset("kafka/topics.yaml"))) > 0, bool(load_sql("ingest/claim")))
+      len(load_topics(asset("kafka/topics.yaml"))) > 0, bool(load_sql("ingest/propose")))
 """
     run = subprocess.run(
         [sys.executable, "-c", code],

@@ -6,6 +6,7 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -84,7 +85,7 @@ def _read(log: KafkaLog, topic: str, count: int) -> list[Batch]:
     batches: list[Batch] = []
     with log.join(topic, lambda _partition: 0) as reader:
         for _ in range(300):
-            batches += [*reader.poll(NOW, 0.1), *reader.flush()]
+            batches += [*reader.poll(NOW, 0.1), *chain.from_iterable(reader.flush(NOW))]
             if sum(map(len, batches)) >= count:
                 return batches
     raise AssertionError(f"only {sum(map(len, batches))} of {count} messages came")
@@ -127,7 +128,9 @@ def test_what_was_read_is_let_go(broker: Broker, topic: str) -> None:
             reached = 0
             while reached < end:
                 reader.poll(LATER, 0.05)
-                reached = max([b.to_offset for b in reader.flush() if b.partition == 0], default=reached)
+                reached = max(
+                    [b.to_offset for lot in reader.flush(LATER) for b in lot if b.partition == 0], default=reached
+                )
             sizes.append(process.memory_info().rss)
             reader.seek(0, 0)
     # Each time about 4 MB are read; were they kept, 160 MB would be added.

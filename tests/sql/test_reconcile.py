@@ -42,7 +42,7 @@ class _Looked(ClickHouse):
 class _Dies(ClickHouseLedger):
     """A member that dies when its rows stand and before it closes its claim."""
 
-    def mark_stored(self, stored: Stored, *, doubtful: bool) -> None:
+    def mark_stored(self, stored: Sequence[Stored], *, doubtful: bool) -> None:
         raise ConnectionError
 
 

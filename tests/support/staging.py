@@ -43,7 +43,8 @@ class Stage:
             if at < 0:
                 at = storer.resume(partition)
             while at < marks.end:
-                at = storer.store(Held(self.log.read_range(topic, partition, at, marks.end))).to_offset
+                (done,) = storer.store(Held([self.log.read_range(topic, partition, at, marks.end)]))
+                at = done.to_offset
             self._at[topic, partition] = at
 
     def _storer(self, stream: str) -> Storer:

@@ -100,26 +100,48 @@ def test_the_time_in_which_nobody_read_counts(reader: KafkaReader, consumer: Scr
     assert [batch.partition for batch in reader.poll(FlushLimits(age_s=1), 0.1)] == [0]
 
 
-def test_partitions_that_are_ready_together_come_one_at_a_time_without_a_pause(
+def test_when_one_partition_has_reached_its_age_all_are_stored_together(
     reader: KafkaReader, consumer: Scripted
 ) -> None:
-    consumer.comes(0, 1, 2)
-    limits = FlushLimits(age_s=0.05)
-    batches = [batch for _ in range(4) for batch in reader.poll(limits, 0.1)]
-    assert [batch.partition for batch in batches] == [0, 1, 2]
-    assert consumer.timeouts == [0.1, 0, 0, 0.1]
+    consumer.comes(1)
+    consumer.comes(0, 2)
+    polls = [[batch.partition for batch in reader.poll(FlushLimits(age_s=0.25), 0.1)] for _ in range(4)]
+    assert polls == [[], [], [1, 0, 2], []]
 
 
-def test_a_partition_with_little_in_it_waits_longer_and_one_with_much_does_not(
+def test_what_does_not_fit_into_one_batch_follows_without_a_pause(reader: KafkaReader, consumer: Scripted) -> None:
+    consumer.comes(0, 1, 2, each=40)
+    limits = FlushLimits(rows=100, age_s=0.05)
+    polls = [[batch.partition for batch in reader.poll(limits, 0.1)] for _ in range(3)]
+    assert polls == [[0, 1], [2], []]
+    assert consumer.timeouts == [0.1, 0, 0.1]
+
+
+def test_where_little_comes_all_partitions_wait_longer_and_what_they_hold_together_decides(
     reader: KafkaReader, consumer: Scripted
 ) -> None:
     limits = FlushLimits(age_s=1, quiet_rows=10, quiet_age_s=4)
     consumer.comes(0, 1, each=1)
-    consumer.comes(1, each=9)
-    polls = [[batch.partition for batch in reader.poll(limits, 0.1)] for _ in range(41)]
-    found = [(number, partition) for number, partitions in enumerate(polls, 1) for partition in partitions]
-    assert [partition for _, partition in found] == [1, 0]
-    assert [number for number, _ in found] == [pytest.approx(10, abs=1), pytest.approx(40, abs=1)]
+    assert _polls_until_ready(reader, limits) == pytest.approx(40, abs=1)
+    consumer.comes(0, 1, 2, each=4)
+    assert _polls_until_ready(reader, limits) == pytest.approx(10, abs=1)
+
+
+def test_what_was_collected_is_given_in_lots_that_fit(reader: KafkaReader, consumer: Scripted) -> None:
+    consumer.comes(0, 1, 2, each=40)
+    reader.poll(FlushLimits(age_s=600), 0.1)
+    lots = reader.flush(FlushLimits(rows=100))
+    assert [[batch.partition for batch in lot] for lot in lots] == [[0, 1], [2]]
+    assert reader.flush(FlushLimits(rows=100)) == []
+
+
+def test_it_is_told_when_everything_before_some_offsets_was_read(reader: KafkaReader, consumer: Scripted) -> None:
+    consumer.comes(0, 1, each=5)
+    reader.poll(FlushLimits(age_s=600), 0.1)
+    assert reader.has_read({0: 5, 1: 5, 2: 0})
+    assert not reader.has_read({0: 5, 1: 6, 2: 0})
+    reader.poll(FlushLimits(age_s=600), 0.1)  # nothing came: what is missing may be a mark that is never handed out
+    assert reader.has_read({0: 5, 1: 6, 2: 0})
 
 
 def test_rows_make_a_batch_ready_at_any_age(reader: KafkaReader, consumer: Scripted) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -59,20 +60,20 @@ def test_rows_that_a_crash_took_after_their_token_was_logged_are_stored_again(lo
     class Torn(MemoryLedger):
         torn = False
 
-        def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
-            super().store(stream, claim, read, generation)
+        def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
+            super().store(stream, claims, read, generation)
             if not self.torn:
                 self.torn = True
                 self.lose_rows()
 
     _send(log, 0, 30)
     moved = _drain(log, Torn())
-    assert (moved.staged, moved.repairs) == (30, 1)
+    assert (moved.staged, moved.repairs) == (30, 3)  # one insert stored the claims of three partitions
 
 
 def test_a_claim_that_a_dead_member_left_is_stored_before_anything_new(log: MemoryLog) -> None:
     class Dies(MemoryLedger):
-        def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+        def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
             raise ConnectionError
 
     ledger = MemoryLedger()
@@ -92,10 +93,11 @@ def test_the_claim_of_another_member_is_obeyed(log: MemoryLog) -> None:
     class Slow(MemoryLedger):
         """Another member claims shorter ranges just before this one does."""
 
-        def claim(self, proposal: Claim) -> Claim:
-            short = max(proposal.from_offset + 1, proposal.to_offset - 3)
-            other = replace(proposal, to_offset=short, messages=short - proposal.from_offset)
-            return super().claim(other)
+        def propose(self, claim: Claim) -> None:
+            short = max(claim.from_offset + 1, claim.to_offset - 3)
+            messages = short - claim.from_offset
+            super().propose(replace(claim, to_offset=short, messages=messages, claim_id=uuid4(), together=()))
+            super().propose(claim)
 
     assert _drain(log, Slow(ledger.books)).staged == 30
     assert sorted(_covered(ledger.stored())) == sorted(_covered_all(log))
@@ -133,9 +135,8 @@ def test_a_topic_that_was_made_again_starts_its_own_books(log: MemoryLog) -> Non
 
 def test_more_rows_than_messages_stop_the_engine_before_it_commits(log: MemoryLog) -> None:
     class Doubles(MemoryLedger):
-        def find(self, stream: str, claim: Claim) -> Found:
-            found = super().find(stream, claim)
-            return replace(found, staged=found.staged * 2)
+        def find(self, stream: str, claims: Sequence[Claim]) -> Sequence[Found]:
+            return [replace(found, staged=found.staged * 2) for found in super().find(stream, claims)]
 
     _send(log, 0, 10)
     with pytest.raises(Stop, match="rows stand for"):

@@ -83,7 +83,7 @@ def _drain(reader: KafkaReader, backlog: Backlog) -> list[Batch]:
     batches: list[Batch] = []
     while any(backlog.waiting.values()):
         batches += reader.poll(LIMITS, 0.2)
-    return [*batches, *reader.flush()]
+    return [*batches, *(batch for lot in reader.flush(LIMITS) for batch in lot)]
 
 
 def test_batches_of_a_backlog_are_full_and_memory_holds_hardly_more_than_one() -> None:

@@ -1,6 +1,5 @@
--- At most one row: the claim at this start is closed.
-SELECT from_offset
+-- One row per claim of these starts that is closed.
+SELECT DISTINCT partition, from_offset
 FROM ops.stored
-PREWHERE topic = {topic:String} AND epoch = {epoch:UUID} AND partition = {partition:UInt32} AND from_offset = {from_offset:UInt64}
-LIMIT 1
+PREWHERE topic = {topic:String} AND epoch = {epoch:UUID} AND (partition, from_offset) IN {starts:Array(Tuple(UInt32, UInt64))}
 SETTINGS max_threads = 1

@@ -7,10 +7,9 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple
 from datetime import UTC, datetime
 from functools import cache, partial
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +22,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 from headwater.adapters.arrow_stream import stream_pieces
 from headwater.assets import asset
 from headwater.contracts.streams import STREAMS
+from headwater.core.claims_sql import find_sql
 from headwater.core.columns import Column, numbers, repeated_bytes
 from headwater.core.flood import CommonReject, Judged
-from headwater.core.ranges import MILLISECONDS, Claim, Found, Source, Stored
+from headwater.core.ranges import MILLISECONDS, Claim, Found, Share, Source, Stored
 from headwater.errors import FixSettings, HeadwaterError, Retry, Stop
 from headwater.ports import Reject, Row
 
@@ -185,95 +185,98 @@ class ClickHouseLedger:
             found.setdefault(row["epoch"], {})[row["partition"]] = row["to_offset"]
         return found
 
-    def claim(self, proposal: Claim) -> Claim:
-        """Insert under the token of the start, read back, and obey what stands there.
+    def propose(self, claim: Claim) -> None:
+        """Insert under the token of the start.
 
-        The answer to the insert does not tell who won: the engine counts a row as written also where it knew the token.
+        The answer does not tell who won: the engine counts a row as written also where it knew the token.
         """
-        for attempt in _generations(proposal):
-            self._ch.run(
-                "ingest/claim",
-                token=attempt.claim_token,
-                topic=attempt.topic,
-                epoch=attempt.epoch,
-                partition=attempt.partition,
-                from_offset=attempt.from_offset,
-                to_offset=attempt.to_offset,
-                messages=attempt.messages,
-                generation=attempt.generation,
-                claim_id=attempt.claim_id,
-                ingested_at=attempt.ingested_at,
-                contract_version=attempt.contract_version,
-                member=attempt.member,
-            )
-            standing = self._ch.rows(
-                "ingest/claim_at",
-                topic=attempt.topic,
-                epoch=attempt.epoch,
-                partition=attempt.partition,
-                from_offset=attempt.from_offset,
-            )
-            if standing:
-                return min(map(_claim, standing), key=attrgetter("generation"))
-        raise Stop(f"{proposal.describe()}: the claims table keeps no claim. Check its disk and settings.")
+        self._ch.run(
+            "ingest/propose",
+            token=claim.claim_token,
+            topic=claim.topic,
+            epoch=claim.epoch,
+            partition=claim.partition,
+            from_offset=claim.from_offset,
+            to_offset=claim.to_offset,
+            messages=claim.messages,
+            generation=claim.generation,
+            claim_id=claim.claim_id,
+            ingested_at=claim.ingested_at,
+            contract_version=claim.contract_version,
+            member=claim.member,
+            together=[astuple(share) for share in claim.together],
+        )
 
-    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+    def standing(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """What stands at the starts, of one topic."""
+        return [_claim(row) for row in self._ch.rows("ingest/standing", **_starts(claims))]
+
+    def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
         """Insert into the landing table of the stream; its views fill staging, dead letters and heartbeats."""
-
+        claim = claims[0]
         ingested_ms = round(claim.ingested_at.timestamp() * 1000)
 
         def columns() -> Mapping[str, Column]:
-            batch = read()
-            rows = len(batch)
+            batches = read()
+            rows = sum(map(len, batches))
+            partitions = np.repeat(np.array([b.partition for b in batches], np.uint32), [len(b) for b in batches])
             return {
-                "raw": batch.raw,
+                "raw": _stacked([b.raw for b in batches]),
                 "epoch": repeated_bytes(claim.epoch.bytes, rows),
-                "partition": numbers(np.full(rows, claim.partition, np.uint32), pa.uint32()),
-                "offset": batch.offsets,
-                "kafka_time": batch.kafka_time,
+                "partition": numbers(partitions, pa.uint32()),
+                "offset": _stacked([b.offsets for b in batches]),
+                "kafka_time": _stacked([b.kafka_time for b in batches]),
                 "ingested_at": numbers(np.full(rows, ingested_ms, np.int64), MILLISECONDS),
-                "origin": batch.origins,
-                "origin_line": batch.origin_lines,
+                "origin": _stacked([b.origins for b in batches]),
+                "origin_line": _stacked([b.origin_lines for b in batches]),
             }
 
         self._ch.insert_arrow(f"ops.{stream}_landing", columns, claim.store_token(generation))
 
-    def find(self, stream: str, claim: Claim) -> Found:
-        """Count the rows of the range in staging, dead letters and heartbeats."""
-        row = self._ch.rows("ingest/find", **_range(stream, claim))[0]
-        return Found(row["staged"], row["dead_letters"], row["heartbeats"], row["distinct_offsets"])
+    def find(self, stream: str, claims: Sequence[Claim]) -> Sequence[Found]:
+        """Count the rows of the ranges in staging, dead letters and heartbeats."""
+        bound: dict[str, object] = {"topic": claims[0].topic, "epoch": claims[0].epoch}
+        for n, claim in enumerate(claims):
+            bound |= {f"partition_{n}": claim.partition, f"from_{n}": claim.from_offset, f"to_{n}": claim.to_offset}
+        rows = self._ch.query(find_sql(STREAMS[stream].staging_name, len(claims)), bound)
+        found = {row["partition"]: row for row in rows}
+        names = ("staged", "dead_letters", "heartbeats", "distinct_offsets")
+        return [Found(*(found[c.partition][n] if c.partition in found else 0 for n in names)) for c in claims]
 
     def present(self, stream: str, claim: Claim) -> Sequence[int]:
         """Offsets of the range that some target holds."""
         return [row["offset"] for row in self._ch.rows("ingest/present", **_range(stream, claim))]
 
-    def mark_stored(self, stored: Stored, *, doubtful: bool) -> None:
-        """Add the row that closes the claim; where there is a doubt, look whether it stands there."""
-        claim = stored.claim
-        place = _start(claim)
+    def mark_stored(self, stored: Sequence[Stored], *, doubtful: bool) -> None:
+        """Add the rows that close the claims; where there is a doubt, look whether they stand there."""
+        claims = [each.claim for each in stored]
         repeats = self._ch.repeats
+        rows = [
+            (
+                each.claim.partition, each.claim.from_offset, each.claim.to_offset, each.claim.claim_id,
+                each.claim.messages, each.found.staged, each.found.dead_letters, each.found.heartbeats, each.lost,
+                each.repairs,
+            )
+            for each in stored
+        ]  # fmt: skip
         for generation in range(_GENERATIONS):
             self._ch.run(
                 "ingest/mark_stored",
-                token=f"stored:{claim.claim_id}" + (f":{generation}" if generation else ""),
-                **place,
-                to_offset=claim.to_offset,
-                claim_id=claim.claim_id,
-                messages=claim.messages,
-                staged=stored.found.staged,
-                dead_letters=stored.found.dead_letters,
-                heartbeats=stored.found.heartbeats,
-                lost=stored.lost,
-                repairs=stored.repairs,
+                token=f"stored:{claims[0].work_id}" + (f":{generation}" if generation else ""),
+                topic=claims[0].topic,
+                epoch=claims[0].epoch,
+                claims=rows,
             )
             certain = not doubtful and self._ch.repeats == repeats
-            if certain or self._ch.rows("ingest/stored_at", **place):
+            if certain or self.is_stored(claims):
                 return
-        raise Stop(f"{claim.describe()}: the books keep no row that closes the claim. Check ClickHouse's disk.")
+        raise Stop(
+            f"{claims[0].describe()}: the books keep no row that closes the claim. Check ClickHouse's disk.",
+        )
 
-    def is_stored(self, claim: Claim) -> bool:
-        """Whether the row that closes the claim stands."""
-        return bool(self._ch.rows("ingest/stored_at", **_start(claim)))
+    def is_stored(self, claims: Sequence[Claim]) -> bool:
+        """Whether the rows that close the claims stand."""
+        return len(self._ch.rows("ingest/stored_at", **_starts(claims))) == len(claims)
 
     def judged_before(self, claim: Claim) -> Sequence[Judged]:
         """Stored claims of the partition before this one, in order."""
@@ -310,6 +313,19 @@ def _offsets(claim: Claim) -> dict[str, object]:
     return {**_start(claim), "to_offset": claim.to_offset}
 
 
+def _starts(claims: Sequence[Claim]) -> dict[str, object]:
+    starts = [(claim.partition, claim.from_offset) for claim in claims]
+    return {"topic": claims[0].topic, "epoch": claims[0].epoch, "starts": starts}
+
+
+def _stacked(columns: Sequence[Column]) -> Column:
+    """Columns of one type, one below the other."""
+    if len(columns) == 1:
+        return columns[0]
+    chunks = [c for column in columns for c in (column.chunks if isinstance(column, pa.ChunkedArray) else [column])]
+    return pa.chunked_array(chunks, columns[0].type)
+
+
 def _start(claim: Claim) -> dict[str, object]:
     return {
         "topic": claim.topic,
@@ -319,14 +335,10 @@ def _start(claim: Claim) -> dict[str, object]:
     }
 
 
-def _generations(proposal: Claim) -> Iterator[Claim]:
-    for generation in range(proposal.generation, proposal.generation + _GENERATIONS):
-        yield replace(proposal, generation=generation)
-
-
 def _claim(row: Row) -> Claim:
     values = dict(row)
     values["ingested_at"] = values["ingested_at"].replace(tzinfo=UTC)
+    values["together"] = tuple(Share(**share) for share in values["together"])
     return Claim(**values)
 
 

@@ -174,6 +174,8 @@ class KafkaLog:
                 "isolation.level": "read_committed",
                 "fetch.message.max.bytes": 500_000,
                 "queued.max.messages.kbytes": 4_096,
+                # A steady trickle comes in a few answers a second instead of hundreds.
+                "fetch.min.bytes": 65_536,
                 "fetch.wait.max.ms": 100,
                 # While the queue is full the client would look for room only once a second.
                 "fetch.queue.backoff.ms": 5,

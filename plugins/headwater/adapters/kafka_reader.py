@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -101,34 +102,38 @@ class KafkaReader:
         self._resume = resume
         self._buffers: dict[int, PartitionBuffer] = {}
         self.caught_up = False
+        self._is_idle = False
         self._polled_s = time.monotonic()
         self._more_is_ready = False
         self._turn: int | None = None
         consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
 
     def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:
-        """Consume what is there for at most `timeout_s`, and return what is ready.
-
-        Of batches that have reached their age it returns one at a time, so that partitions which began together take
-        turns instead of waiting for each other in every round.
-        """
+        """Consume what is there for at most `timeout_s`, and return what is ready to be stored together."""
         self._messages.lead_here(self._buffers.keys() if self._turn is None else {self._turn})
         patience_s = timeout_s if self._turn is None else min(timeout_s, _TURN_S)
-        runs = self._messages.read(0 if self._more_is_ready else patience_s)
+        runs = self._messages.read(0 if self._more_is_ready else min(patience_s, self._until_due_s(limits)))
         full = sum(len(run) for _, run in runs) >= self._messages.most
         if self._turn is None and not self._more_is_ready:
             self.caught_up = not full
+            self._is_idle = not runs
         # What came now may have waited while the last batch was stored.
         since_s, self._polled_s = self._polled_s, time.monotonic()
         for partition, run in runs:
             buffer = self._buffers.get(partition)
             if buffer is not None:
                 buffer.add(run, since_s)
-        ready = self._ready(limits)
-        self._more_is_ready = len(ready) > 1
-        batches = [buffer.batch() for buffer in ready[:1]]
+        ready, self._more_is_ready = self._ready(limits)
+        batches = [buffer.batch() for buffer in ready]
         self._turn = self._next_turn(runs if full else (), {batch.partition for batch in batches})
         return batches
+
+    def has_read(self, until: Mapping[int, int]) -> bool:
+        """Whether everything before these offsets was taken.
+
+        The marks that end a transaction are never handed out, so a poll in which nothing came is an answer too.
+        """
+        return self._is_idle or all(b.reached >= until.get(p, 0) for p, b in self._buffers.items())
 
     def _next_turn(self, runs: Sequence[tuple[int, Consumed]], stored: Collection[int]) -> int | None:
         """Under a backlog, the partition that alone is read on until it has a batch; else all are.
@@ -145,25 +150,35 @@ class KafkaReader:
         partitions = sorted(self._buffers)
         return next((partition for partition in partitions if partition > self._turn), partitions[0])
 
-    def _ready(self, limits: FlushLimits) -> list[PartitionBuffer]:
-        filled = [buffer for buffer in self._buffers.values() if buffer.rows]
-        patience = 1 if self.caught_up else _PATIENCE
-        ready = [
-            buffer
-            for buffer in filled
-            if buffer.rows >= limits.rows
-            or buffer.size_bytes >= limits.size_bytes
-            or self._polled_s - buffer.since_s >= limits.age_of(buffer.rows) * patience
-        ]
-        if not ready and sum(buffer.size_bytes for buffer in filled) >= min(
-            _HELD_BYTES, _HELD_BATCHES * limits.size_bytes
-        ):
-            return [max(filled, key=lambda buffer: buffer.size_bytes)]
-        return sorted(ready, key=lambda buffer: buffer.since_s)
+    def _ready(self, limits: FlushLimits) -> tuple[Sequence[PartitionBuffer], bool]:
+        """The buffers that are stored together next, and whether more are ready.
 
-    def flush(self) -> Sequence[Batch]:
+        A full one is stored alone. As soon as one has reached its age, all are stored, as many as fit into one batch.
+        """
+        filled = sorted((buffer for buffer in self._buffers.values() if buffer.rows), key=lambda buffer: buffer.since_s)
+        full = [b for b in filled if b.rows >= limits.rows or b.size_bytes >= limits.size_bytes]
+        if full:
+            return full[:1], len(full) > 1
+        if sum(b.size_bytes for b in filled) >= min(_HELD_BYTES, _HELD_BATCHES * limits.size_bytes):
+            return [max(filled, key=lambda buffer: buffer.size_bytes)], False
+        if self._until_due_s(limits) > 0:
+            return [], False
+        lots = list(_lots(filled, limits))
+        return lots[0], len(lots) > 1
+
+    def _until_due_s(self, limits: FlushLimits) -> float:
+        """Seconds until what is held has reached its age."""
+        filled = [buffer for buffer in self._buffers.values() if buffer.rows]
+        if not filled:
+            return math.inf
+        patience = 1 if self.caught_up else _PATIENCE
+        due_s = min(b.since_s for b in filled) + limits.age_of(sum(b.rows for b in filled)) * patience
+        return max(0.0, due_s - time.monotonic())
+
+    def flush(self, limits: FlushLimits) -> Sequence[Sequence[Batch]]:
         """Everything collected so far."""
-        return [buffer.batch() for buffer in self._buffers.values() if buffer.rows]
+        filled = [buffer for buffer in self._buffers.values() if buffer.rows]
+        return [[buffer.batch() for buffer in lot] for lot in _lots(filled, limits)]
 
     def seek(self, partition: int, offset: int) -> None:
         """Drop what was collected of `partition` and read on from `offset`."""
@@ -171,12 +186,13 @@ class KafkaReader:
             self._buffers[partition] = PartitionBuffer(self._topic, self._epoch, partition, offset)
             self._consumer.seek(TopicPartition(self._topic, partition, offset))
 
-    def commit(self, partition: int, offset: int) -> None:
+    def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit in the consuming thread; a member that was fenced is told so and goes on."""
+        places = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
         try:
-            self._consumer.commit(offsets=[TopicPartition(self._topic, partition, offset)], asynchronous=False)
+            self._consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as error:
-            log_.warning("offset %d of %s[%d] not committed: %s", offset, self._topic, partition, error.args[0].name())
+            log_.warning("offsets %s of %s not committed: %s", dict(offsets), self._topic, error.args[0].name())
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         assigned = []
@@ -196,6 +212,20 @@ class KafkaReader:
         self._turn = None
         self._messages.lead_here(self._buffers.keys())
         consumer.incremental_unassign(list(partitions))
+
+
+def _lots(buffers: Iterable[PartitionBuffer], limits: FlushLimits) -> Iterator[list[PartitionBuffer]]:
+    """The buffers in order, as many together as stay within the limits of one batch."""
+    lot: list[PartitionBuffer] = []
+    for buffer in buffers:
+        together = [*lot, buffer]
+        rows, size_bytes = sum(b.rows for b in together), sum(b.size_bytes for b in together)
+        if lot and (rows > limits.rows or size_bytes > limits.size_bytes):
+            yield lot
+            together = [buffer]
+        lot = together
+    if lot:
+        yield lot
 
 
 def _joined(parts: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:

@@ -275,7 +275,11 @@ class _MemoryReader:
         self.caught_up = not batches
         return batches
 
-    def flush(self) -> Sequence[Batch]:
+    def has_read(self, until: Mapping[int, int]) -> bool:
+        """Whether everything before these offsets was taken."""
+        return all(position >= until.get(partition, 0) for partition, position in self._positions.items())
+
+    def flush(self, limits: FlushLimits) -> Sequence[Sequence[Batch]]:  # noqa: ARG002
         """Nothing is held back."""
         return []
 
@@ -283,9 +287,10 @@ class _MemoryReader:
         """Read on from `offset`."""
         self._positions[partition] = offset
 
-    def commit(self, partition: int, offset: int) -> None:
-        """Note the group's offset."""
-        self._log.commit(self._topic, partition, offset)
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Note the group's offsets."""
+        for partition, offset in offsets.items():
+            self._log.commit(self._topic, partition, offset)
 
 
 @dataclass(slots=True)
@@ -323,35 +328,49 @@ class MemoryLedger:
         others = {c.epoch for c in self.books.claims if c.topic == topic and c.epoch != epoch}
         return {other: {c.partition: c.to_offset for c in self.claims(topic, other)} for other in others}
 
-    def claim(self, proposal: Claim) -> Claim:
-        """The first proposal of a start stands."""
-        for standing in self._of(proposal.topic, proposal.epoch):
-            if (standing.partition, standing.from_offset) == (proposal.partition, proposal.from_offset):
-                return standing
-        self.books.claims.append(proposal)
-        return proposal
+    def propose(self, claim: Claim) -> None:
+        """Keep the first proposal of a start and generation."""
+        if claim.claim_token not in self.books.tokens:
+            self.books.tokens.add(claim.claim_token)
+            self.books.claims.append(claim)
 
-    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+    def standing(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """Of each start the claim of the lowest generation."""
+        starts = {(c.topic, c.epoch, c.partition, c.from_offset) for c in claims}
+        found: dict[tuple[str, UUID, int, int], Claim] = {}
+        for claim in sorted(self.books.claims, key=lambda c: c.generation):
+            start = (claim.topic, claim.epoch, claim.partition, claim.from_offset)
+            if start in starts:
+                found.setdefault(start, claim)
+        return list(found.values())
+
+    def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
         """Judge and keep the messages, unless the token is known."""
-        token = claim.store_token(generation)
+        token = claims[0].store_token(generation)
         if token in self.books.tokens:
             return
         self.books.tokens.add(token)
-        for message in read().messages():
-            offset = message.offset
-            verdict = judge(STREAMS[stream], message.raw, datetime.fromtimestamp(message.kafka_time_ms / 1000, UTC))
-            target = {Rejected: "dead_letters", Heartbeat: "heartbeats"}.get(type(verdict), "staged")
-            self.books.rows[claim.topic, claim.epoch, claim.partition, offset] = target
-            if isinstance(verdict, Rejected):
-                reason = verdict.reason.value, verdict.field
-                self.books.reasons[claim.topic, claim.epoch, claim.partition, offset] = reason
+        for batch in read():
+            for message in batch.messages():
+                self._keep(stream, batch, message)
+
+    def _keep(self, stream: str, batch: Batch, message: Message) -> None:
+        verdict = judge(STREAMS[stream], message.raw, datetime.fromtimestamp(message.kafka_time_ms / 1000, UTC))
+        target = {Rejected: "dead_letters", Heartbeat: "heartbeats"}.get(type(verdict), "staged")
+        place = batch.topic, batch.epoch, batch.partition, message.offset
+        self.books.rows[place] = target
+        if isinstance(verdict, Rejected):
+            self.books.reasons[place] = verdict.reason.value, verdict.field
 
     def lose_rows(self) -> None:
         """Forget rows and keep tokens, as a crash at the rename of a part does."""
         self.books.rows.clear()
 
-    def find(self, stream: str, claim: Claim) -> Found:  # noqa: ARG002
-        """Count the rows of the range."""
+    def find(self, stream: str, claims: Sequence[Claim]) -> Sequence[Found]:  # noqa: ARG002
+        """Count the rows of each range."""
+        return [self._found(claim) for claim in claims]
+
+    def _found(self, claim: Claim) -> Found:
         targets = [self.books.rows[key] for key in self._range(claim)]
         return Found(targets.count("staged"), targets.count("dead_letters"), targets.count("heartbeats"), len(targets))
 
@@ -359,13 +378,14 @@ class MemoryLedger:
         """Offsets of the range that are kept."""
         return [key[3] for key in self._range(claim)]
 
-    def mark_stored(self, stored: Stored, *, doubtful: bool) -> None:  # noqa: ARG002
-        """Close the claim."""
-        self.books.stored.setdefault(stored.claim.claim_id, stored)
+    def mark_stored(self, stored: Sequence[Stored], *, doubtful: bool) -> None:  # noqa: ARG002
+        """Close the claims."""
+        for each in stored:
+            self.books.stored.setdefault(each.claim.claim_id, each)
 
-    def is_stored(self, claim: Claim) -> bool:
-        """Whether the claim is closed."""
-        return claim.claim_id in self.books.stored
+    def is_stored(self, claims: Sequence[Claim]) -> bool:
+        """Whether the claims are closed."""
+        return all(claim.claim_id in self.books.stored for claim in claims)
 
     def judged_before(self, claim: Claim) -> Sequence[Judged]:
         """Stored claims of the partition before this one, in order."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from headwater.core.flood import FloodLimit, FloodOfRejects, FloodWindow, Judged
 from headwater.core.ranges import Claim, Found
 from headwater.ports import Ledger
@@ -18,12 +20,17 @@ class FloodGuard:
         self._ledger = ledger
         self._limit = limit
         self._windows: dict[int, tuple[int, FloodWindow]] = {}
+        # Two threads may finish one claim of another member.
+        self._lock = threading.Lock()
 
     def check(self, claim: Claim, found: Found) -> None:
         """Raises `FloodOfRejects` when the rejects of the claim, with those shortly before it, are over the limit."""
         judged = Judged(found.total, found.dead_letters)
-        if not judged.messages:
-            return
+        if judged.messages:
+            with self._lock:
+                self._check(claim, judged)
+
+    def _check(self, claim: Claim, judged: Judged) -> None:
         behind, window = self._windows.get(claim.partition, (-1, None))
         if window is None or behind != claim.from_offset:  # other members stored what lies between
             window = FloodWindow(self._limit, self._ledger.judged_before(claim))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -26,6 +26,8 @@ _POLL_S = 0.2
 _AT_ONCE = 2
 # A reader that gets nothing for so long looks whether its topic is still the same one.
 _QUIET_S = 5.0
+# How often a drain that has nothing to store looks whether others have stored the rest.
+_ASK_S = 0.5
 
 
 class Ingest:
@@ -56,13 +58,14 @@ class Ingest:
         deadline = self._clock.now().timestamp() + timeout_s
         if not self._behind(until):
             return self._storer.moved
-        with self._line() as line:
+        with self._line(limits) as line:
             while True:
-                line.step(limits)
-                if line.caught_up:
+                line.step()
+                if line.caught_up and line.has_read(until):
                     line.finish()
-                    if not self._unread(until):
-                        return self._storer.moved
+                if line.caught_up and line.has_news() and not self._unread(until):
+                    line.finish()
+                    return self._storer.moved
                 if self._clock.now().timestamp() > deadline:
                     raise Retry(
                         f"{self._topic} was not drained within {timeout_s:.0f} s: partitions "
@@ -71,20 +74,20 @@ class Ingest:
 
     def run(self, limits: FlushLimits, stop: Callable[[], bool]) -> Moved:
         """Store what comes until `stop()` is true, then store what was collected and return."""
-        with self._line() as line:
+        with self._line(limits) as line:
             while not stop():
-                line.step(limits)
+                line.step()
             line.finish()
         return self._storer.moved
 
     @contextmanager
-    def _line(self) -> Iterator[_Line]:
+    def _line(self, limits: FlushLimits) -> Iterator[_Line]:
         self._tell_other_epochs()
         with (
             ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="store") as pool,
             self._log.join(self._topic, self._storer.resume) as reader,
         ):
-            yield _Line(reader, self._storer, pool)
+            yield _Line(reader, self._storer, pool, limits)
 
     def _behind(self, until: dict[int, int]) -> dict[int, int]:
         """Partitions whose stored claims do not reach `until` yet, with the offset they have reached."""
@@ -117,38 +120,57 @@ class Ingest:
 class _Line:
     """Reads in this thread and stores in others: of one partition one batch after the other."""
 
-    def __init__(self, reader: EventReader, storer: Storer, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, reader: EventReader, storer: Storer, pool: ThreadPoolExecutor, limits: FlushLimits) -> None:
         self._reader = reader
         self._storer = storer
         self._pool = pool
-        # By partition, the oldest first.
-        self._storing: dict[int, Future[Done]] = {}
-        self._quiet_since_s = time.monotonic()
+        self._limits = limits
+        # Each with its partitions, the oldest first.
+        self._storing: list[tuple[set[int], Future[list[Done]]]] = []
+        self._quiet_since_s = self._asked_s = time.monotonic()
+        self._has_stored = False
 
     @property
     def caught_up(self) -> bool:
         """Whether the last step found little to read."""
         return self._reader.caught_up
 
-    def step(self, limits: FlushLimits) -> None:
+    def has_read(self, until: Mapping[int, int]) -> bool:
+        """Whether of the partitions at hand everything before these offsets was read."""
+        return self._reader.has_read(until)
+
+    def has_news(self) -> bool:
+        """Whether the books may tell more than at the last call: something was stored here, or others had the time."""
+        now_s = time.monotonic()
+        if not self._has_stored and now_s - self._asked_s < _ASK_S:
+            return False
+        self._has_stored, self._asked_s = False, now_s
+        return True
+
+    def step(self) -> None:
         """Read for a moment and hand on what is ready; waits first while enough is being stored."""
-        for partition in [p for p, storing in self._storing.items() if storing.done()]:
-            self._settle(partition)
+        for each in [each for each in self._storing if each[1].done()]:
+            self._settle(each)
         while len(self._storing) >= _AT_ONCE:
-            self._settle(next(iter(self._storing)))
-        self._store(self._reader.poll(limits, _POLL_S))
+            self._settle(self._storing[0])
+        self._store(self._reader.poll(self._limits, _POLL_S))
         self._look_when_quiet()
 
     def finish(self) -> None:
         """Store everything that was read."""
-        self._store(self._reader.flush())
-        for partition in list(self._storing):
-            self._settle(partition)
+        for batches in self._reader.flush(self._limits):
+            self._store(batches)
+        while self._storing:
+            self._settle(self._storing[0])
 
-    def _store(self, batches: Iterable[Batch]) -> None:
-        for batch in map(Held, batches):
-            self._settle(batch.partition)
-            self._storing[batch.partition] = self._pool.submit(self._storer.store, batch)
+    def _store(self, batches: Sequence[Batch]) -> None:
+        if not batches:
+            return
+        held = Held(batches)
+        partitions = {batch.partition for batch in batches}
+        for each in [each for each in self._storing if each[0] & partitions]:
+            self._settle(each)
+        self._storing.append((partitions, self._pool.submit(self._storer.store, held)))
 
     def _look_when_quiet(self) -> None:
         """A client may wait for ever, without a word, for messages of a topic that was deleted and made again."""
@@ -159,12 +181,12 @@ class _Line:
             self._storer.notice_new_epoch()
             self._quiet_since_s = time.monotonic()
 
-    def _settle(self, partition: int) -> None:
-        """Wait for what is being stored of the partition; then commit, or lead the reader back."""
-        storing = self._storing.pop(partition, None)
-        if storing is None:
-            return
-        done = storing.result()
-        if done.astray:
-            self._reader.seek(done.partition, done.to_offset)
-        self._reader.commit(done.partition, done.to_offset)
+    def _settle(self, storing: tuple[set[int], Future[list[Done]]]) -> None:
+        """Wait for what is being stored; then commit, and lead the reader back where it went astray."""
+        self._storing.remove(storing)
+        done = storing[1].result()
+        self._has_stored = True
+        for each in done:
+            if each.astray:
+                self._reader.seek(each.partition, each.to_offset)
+        self._reader.commit({each.partition: each.to_offset for each in done})

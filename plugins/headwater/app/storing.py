@@ -1,7 +1,9 @@
 """Store batches of one stream: claim, insert, count, mark. Each step can be repeated by anyone after a crash.
 
 A claim is an insert whose token is the start of its range, so that of several members exactly one wins and all obey
-it; storing a claim is an insert whose token is the claim.
+it. Batches of several partitions may be claimed together, each by a claim of its own that names the others: those of
+them that won are one *work*, stored by one insert whose token is the work. Whoever takes up one of them first proposes
+the others too, as the first member would have done next; so all find the same claims standing and store the same rows.
 """
 
 from __future__ import annotations
@@ -12,15 +14,15 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID, uuid4
 
 from headwater.app.flood import FloodGuard
 from headwater.contracts.streams import Stream
 from headwater.core.flood import FloodLimit
-from headwater.core.ranges import Batch, Claim, Held, Stored
+from headwater.core.ranges import Batch, Claim, Found, Held, Range, Share, Stored
 from headwater.errors import Retry, Stop
 from headwater.ports import Clock, EventLog, Ledger, Unwatched, Watch
 
@@ -90,35 +92,43 @@ class Storer:
 
     def resume(self, partition: int) -> int:
         """Finish what was claimed and not stored of `partition`; returns the offset after the last claim."""
+        # The last claims first: what another member claims from now on is found open, or begins where this one goes on.
+        known = [*self._ledger.claims(self._stream.topic, self.epoch)]
         for claim in self._ledger.open_claims(self._stream.topic, self.epoch):
             if claim.partition == partition:
-                self._watch.claimed(claim, won=False)
-                self._finish(claim, Held(self._read(claim)), fresh=False)
-        ends = [c.to_offset for c in self._ledger.claims(self._stream.topic, self.epoch) if c.partition == partition]
-        position = max(ends, default=0)
+                self._obey(claim)
+                known.append(claim)
+        position = max((claim.to_offset for claim in known if claim.partition == partition), default=0)
         begin = self._log.watermarks(self._stream.topic)[partition].begin
         offset = self._record_loss(partition, position, begin) if begin > position else position
         self._next[partition] = offset
         self._watch.resumed(self._stream.topic, partition, offset)
         return offset
 
-    def store(self, batch: Held) -> Done:
-        """Claim the batch and store what stands there then: the batch, or another member's range.
+    def store(self, held: Held) -> list[Done]:
+        """Claim batches of different partitions and store what stands there then: they, or another member's ranges.
 
-        A batch that does not begin where the partition is stored up to is left alone: its reader went astray when
+        A batch that does not begin where its partition is stored up to is left alone: its reader went astray when
         another member was first, or read on after the partition had been taken away and given back.
         """
-        expected = self._next.get(batch.partition, batch.from_offset)
-        if batch.from_offset != expected:
-            return Done(batch.partition, expected, astray=True)
+        expected = {each.partition: self._next.get(each.partition, each.from_offset) for each in held.ranges}
+        begins = {each.partition for each in held.ranges if each.from_offset == expected[each.partition]}
+        astray = [Done(p, offset, astray=True) for p, offset in expected.items() if p not in begins]
+        if not begins:
+            return astray
         self._demand_epoch()
-        proposal = self._proposal(batch.partition, batch.from_offset, batch.to_offset, batch.rows)
-        claim = self._claim(proposal)
-        own = claim.to_offset == batch.to_offset and claim.messages == batch.rows
-        fresh = claim.claim_id == proposal.claim_id
-        self._finish(claim, batch if own else Held(self._read(claim)), fresh=fresh)
-        self._next[batch.partition] = claim.to_offset
-        return Done(batch.partition, claim.to_offset, astray=not own)
+        batches = held.only(begins)
+        proposals = self._proposals(batches.ranges)
+        ids = {claim.claim_id for claim in proposals}
+        claims = self._claim(proposals)
+        own = [claim for claim in claims if claim.claim_id in ids]
+        self._tell(claims, ids)
+        if own:
+            self._finish(own, batches.only({claim.partition for claim in own}), fresh=True)
+        for claim in {each.work_id: each for each in claims if each.claim_id not in ids}.values():
+            self._finish_work(claim)
+        self._next |= {claim.partition: claim.to_offset for claim in claims}
+        return astray + [Done(c.partition, c.to_offset, astray=c.claim_id not in ids) for c in claims]
 
     def notice_new_epoch(self) -> None:
         """The same as before every batch, for a member that reads nothing; while Kafka is away, it goes on waiting."""
@@ -146,52 +156,109 @@ class Storer:
     def _record_loss(self, partition: int, position: int, begin: int) -> int:
         """Retention removed offsets that nobody had read: say so loudly, and go on after them."""
         self._demand_epoch()
-        claim = self._claim(self._proposal(partition, position, begin, messages=0))
-        self._finish(claim, Held(self._read(claim)), fresh=False)
+        proposals = self._proposals([Range(partition, position, begin, messages=0)])
+        (claim,) = claims = self._claim(proposals)
+        self._tell(claims, {claim.claim_id for claim in proposals})
+        self._finish_work(claim)
         return claim.to_offset
 
-    def _claim(self, proposal: Claim) -> Claim:
-        """The claim that stands at the start of the proposal: this member's or another's."""
-        claim = self._ledger.claim(proposal)
-        self._watch.claimed(claim, won=claim.claim_id == proposal.claim_id)
-        return claim
-
-    def _proposal(self, partition: int, from_offset: int, to_offset: int, messages: int) -> Claim:
-        return Claim(
+    def _proposals(self, ranges: Sequence[Range]) -> list[Claim]:
+        """Claims of these ranges, to be stored together."""
+        shares = tuple(Share(r.partition, r.from_offset, r.to_offset, r.messages, uuid4()) for r in ranges)
+        first = Claim(
             topic=self._stream.topic,
             epoch=self.epoch,
-            partition=partition,
-            from_offset=from_offset,
-            to_offset=to_offset,
-            messages=messages,
+            partition=shares[0].partition,
+            from_offset=shares[0].from_offset,
+            to_offset=shares[0].to_offset,
+            messages=shares[0].messages,
             generation=0,
-            claim_id=uuid4(),
+            claim_id=shares[0].claim_id,
             ingested_at=self._clock.now(),
             contract_version=self._stream.version,
             member=self._member,
+            together=shares if len(shares) > 1 else (),
         )
+        return list(first.proposed)
 
-    def _read(self, claim: Claim, present: Collection[int] = ()) -> Batch:
-        """What the log has of the range but for `present`; not what another topic of this name has at these offsets."""
-        batch = self._log.read_range(claim.topic, claim.partition, claim.from_offset, claim.to_offset)
+    def _claim(self, proposals: Sequence[Claim], standing: Sequence[Claim] = ()) -> list[Claim]:
+        """The claims that stand at the starts of the proposals, this member's or others', where these do already."""
+        for generation in range(_MAX_GENERATIONS):
+            taken = {(claim.partition, claim.from_offset) for claim in standing}
+            absent = [claim for claim in proposals if (claim.partition, claim.from_offset) not in taken]
+            if not absent:
+                return list(standing)
+            for claim in absent:
+                self._ledger.propose(replace(claim, generation=generation))
+            standing = self._ledger.standing(proposals)
+        raise Stop(f"{proposals[0].describe()}: the claims table keeps no claim. Check its disk and settings.")
+
+    def _tell(self, claims: Iterable[Claim], own: Collection[UUID]) -> None:
+        for claim in claims:
+            self._watch.claimed(claim, won=claim.claim_id in own)
+
+    def _obey(self, claim: Claim) -> None:
+        """Finish another member's claim."""
+        self._tell([claim], ())
+        self._finish_work(claim)
+
+    def _finish_work(self, claim: Claim) -> None:
+        """Store a claim that stands, and those that are stored with it: of the claims proposed together, which stand.
+
+        The member that proposed them may have been stopped in between, so that this is to be settled first.
+        """
+        proposed = claim.proposed
+        ids = {each.claim_id for each in proposed}
+        claims = [each for each in self._claim(proposed, self._ledger.standing(proposed)) if each.claim_id in ids]
+        if claim.claim_id not in {each.claim_id for each in claims}:
+            raise Retry(f"{claim.describe()}: another claim stands there by now. The next start obeys it.", claim=claim)
+        self._finish(claims, Held(self._read(claims)), fresh=False)
+
+    def _read(self, claims: Iterable[Claim], present: Mapping[int, Collection[int]] | None = None) -> list[Batch]:
+        """What the log has of the ranges, but for `present` offsets by partition.
+
+        Not what another topic of this name has at these offsets.
+        """
+        batches = [self._log.read_range(c.topic, c.partition, c.from_offset, c.to_offset) for c in claims]
         self._demand_epoch()
-        return batch.without(present) if present else batch
+        return [batch.without(present[batch.partition]) for batch in batches] if present else batches
 
-    def _finish(self, claim: Claim, batch: Held, *, fresh: bool) -> None:
-        """Store the claim and count its rows in every target until each message is there once.
+    def _finish(self, claims: Sequence[Claim], batches: Held, *, fresh: bool) -> None:
+        """Store the claims of one work and count their rows in every target until each message is there once.
 
-        `fresh`: this member has just made the claim, so that nobody tried before.
+        `fresh`: this member has just made the claims, so that nobody tried before.
 
         The engine logs a token before it shows the part, so a crash can leave a token without rows: what the count
         misses is inserted under the next generation of the token.
         """
-        missing, present = batch, frozenset[int]()
+        missing, present = batches, dict[int, frozenset[int]]()
+        repairs = Counter[int]()
         began_s = time.monotonic()
         for generation in range(_MAX_GENERATIONS):
             if missing.rows:
-                again = partial(self._read, claim, present)
-                self._ledger.store(self._stream.name, claim, partial(missing.take, again), generation)
-            found = self._ledger.find(self._stream.name, claim)
+                again = partial(self._read, claims, present)
+                self._ledger.store(self._stream.name, claims, partial(missing.take, again), generation)
+            found = self._found(claims)
+            short = [
+                c.partition
+                for c in claims
+                if found[c.partition].total < len(present.get(c.partition, ())) + missing.rows_of(c.partition)
+            ]
+            if not short:
+                self._close(claims, found, repairs, fresh=fresh, began_s=began_s)
+                return
+            if self._ledger.is_stored(claims):
+                return  # by another member while this one slept; what is gone since was taken out on purpose
+            repairs.update(short)
+            # Where another member adds the rest at this moment, the next count shows it.
+            present = {c.partition: frozenset(self._ledger.present(self._stream.name, c)) for c in claims}
+            missing = Held(self._read(claims, present))
+        raise Stop(f"{claims[0].describe()}: rows are still missing after {_MAX_GENERATIONS} inserts.", claims=claims)
+
+    def _found(self, claims: Sequence[Claim]) -> dict[int, Found]:
+        """Rows of each claim by partition. Raises `Stop` where there are more than messages."""
+        counts = dict(zip(claims, self._ledger.find(self._stream.name, claims), strict=True))
+        for claim, found in counts.items():
             if found.total != found.distinct_offsets or found.total > claim.messages:
                 raise Stop(
                     f"{claim.describe()}: {found.total:,} rows stand for {claim.messages:,} messages. Nothing was "
@@ -199,20 +266,22 @@ class Storer:
                     claim=claim,
                     found=found,
                 )
-            if found.total < len(present) + missing.rows:
-                if self._ledger.is_stored(claim):
-                    return  # by another member while this one slept; what is gone since was taken out on purpose
-                # Where another member adds the rest at this moment, the next count shows it.
-                present = frozenset(self._ledger.present(self._stream.name, claim))
-                missing = Held(self._read(claim, present))
-            else:
-                self._guard.check(claim, found)
-                lost = claim.lost(found.total)
-                if lost:
-                    log_.error("%s: retention removed %d offsets before they were stored", claim.describe(), lost)
-                self._ledger.mark_stored(stored := Stored(claim, found, lost, generation), doubtful=not fresh)
-                with self._lock:
-                    self.moved.add(stored)
-                self._watch.stored(stored, time.monotonic() - began_s)
-                return
-        raise Stop(f"{claim.describe()}: rows are still missing after {_MAX_GENERATIONS} inserts.", claim=claim)
+        return {claim.partition: found for claim, found in counts.items()}
+
+    def _close(
+        self, claims: Sequence[Claim], found: Mapping[int, Found], repairs: Counter[int], *, fresh: bool, began_s: float
+    ) -> None:
+        """Record the claims of one work as stored, unless too many of their messages were rejected."""
+        closed = []
+        for claim in claims:
+            rows = found[claim.partition]
+            self._guard.check(claim, rows)
+            if lost := claim.lost(rows.total):
+                log_.error("%s: retention removed %d offsets before they were stored", claim.describe(), lost)
+            closed.append(Stored(claim, rows, lost, repairs[claim.partition]))
+        self._ledger.mark_stored(closed, doubtful=not fresh)
+        insert_s = time.monotonic() - began_s
+        for stored in closed:
+            with self._lock:
+                self.moved.add(stored)
+            self._watch.stored(stored, insert_s)

@@ -58,7 +58,8 @@ REPAIRS = Metric(
     "headwater_repairs_total",
     MetricKind.COUNTER,
     "inserts",
-    "Inserts that were needed because rows were missing after the first insert of a claim.",
+    "Inserts that were needed because rows of a claim were missing after the first; one that mends several claims "
+    "counts for each.",
 )
 INSERT_SECONDS = Metric(
     "headwater_insert_seconds",

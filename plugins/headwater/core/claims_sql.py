@@ -36,6 +36,36 @@ def staged_sql(topic: str, ranges: Iterable[TakenRange]) -> str:
     return f"SELECT sum(staged) AS staged FROM ops.stored\nWHERE false{''.join(taken)}"  # noqa: S608 - as above
 
 
+def find_sql(staging: str, ranges: int) -> str:
+    """One row per partition with rows in one of so many ranges: how many in every target, how many different offsets.
+
+    Bound are `topic`, `epoch` and for each range `partition_<n>`, `from_<n>` and `to_<n>`; `staging` is the name of the
+    topic's table. Of small claims the planning costs more than the reading: hence one aggregation, and nothing left to
+    be moved. Offsets are told apart by their last 32 bits, as a claim has far fewer.
+    """
+    held = " OR ".join(
+        f"(partition = {{partition_{n}:UInt32}} AND offset >= {{from_{n}:UInt64}} AND offset < {{to_{n}:UInt64}})"
+        for n in range(ranges)
+    )
+    where = f"PREWHERE epoch = {{epoch:UUID}} AND ({held})"
+    return f"""SELECT
+    partition,
+    countIf(target = 1) AS staged,
+    countIf(target = 2) AS dead_letters,
+    countIf(target = 3) AS heartbeats,
+    groupBitmap(toUInt32(offset)) AS distinct_offsets
+FROM
+(
+    SELECT partition, offset, 1 AS target FROM analytics.{staging} {where}
+    UNION ALL
+    SELECT partition, offset, 2 FROM ops.dead_letters {where} AND topic = {{topic:String}}
+    UNION ALL
+    SELECT partition, offset, 3 FROM ops.freshness {where} AND topic = {{topic:String}}
+)
+GROUP BY partition
+SETTINGS max_threads = 1"""  # noqa: S608 - the table of a contract
+
+
 def _of(place: Position | TakenRange) -> str:
     epoch, partition = place.epoch, place.partition
     return f"topic = {literal(place.topic)} AND epoch = toUUID('{epoch}') AND partition = {partition}"

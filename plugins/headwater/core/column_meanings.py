@@ -18,6 +18,7 @@ MEANINGS: Mapping[str, str] = {
     "raw": "The message as it came",
     # books of ingestion
     "claim_id": "Identity of the claim",
+    "together": "Claims proposed with this one, to be stored by one insert, itself among them; empty when alone",
     "from_offset": "First offset of the range",
     "to_offset": "First offset after the range",
     "messages": "Messages of the range",

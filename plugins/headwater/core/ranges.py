@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
@@ -77,27 +77,54 @@ class Batch:
         return replace(self, **{name: getattr(self, name).filter(kept) for name in names})
 
 
-# The messages of a range; asked for again when they must be sent again, so that nobody keeps what was sent.
-Source = Callable[[], Batch]
+# The messages of some ranges; asked for again when they must be sent again, so that nobody keeps what was sent.
+Source = Callable[[], Sequence[Batch]]
 
 
 class Held:
-    """A batch until it is taken: then its memory belongs to the one who took it, and only its range is left."""
+    """Batches of different partitions until they are taken: then their memory belongs to the one who took them."""
 
-    def __init__(self, batch: Batch) -> None:
-        self._batch: Batch | None = batch
-        self.partition = batch.partition
-        self.from_offset = batch.from_offset
-        self.to_offset = batch.to_offset
-        self.rows = len(batch)
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches: Sequence[Batch] | None = list(batches)
+        self.ranges = [Range(b.partition, b.from_offset, b.to_offset, len(b)) for b in self._batches]
 
-    def take(self, read: Source) -> Batch:
-        """The batch, once; after that what `read` gives, whose number of messages counts from then on."""
-        batch, self._batch = self._batch, None
-        if batch is None:
-            batch = read()
-            self.rows = len(batch)
-        return batch
+    @property
+    def rows(self) -> int:
+        """Messages in all of them."""
+        return sum(each.messages for each in self.ranges)
+
+    def rows_of(self, partition: int) -> int:
+        """Messages of one partition."""
+        return sum(each.messages for each in self.ranges if each.partition == partition)
+
+    def only(self, partitions: Collection[int]) -> Held:
+        """Those of these partitions; for batches that were not taken yet."""
+        return Held(batch for batch in self._batches or () if batch.partition in partitions)
+
+    def take(self, read: Source) -> Sequence[Batch]:
+        """The batches, once; after that what `read` gives, whose numbers of messages count from then on."""
+        batches, self._batches = self._batches, None
+        if batches is None:
+            batches = read()
+            self.ranges = [Range(b.partition, b.from_offset, b.to_offset, len(b)) for b in batches]
+        return batches
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Consecutive messages of a partition: [from_offset, to_offset), and how many there are."""
+
+    partition: int
+    from_offset: int
+    to_offset: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Range):
+    """What one of several claims that were proposed together is about."""
+
+    claim_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +142,24 @@ class Claim:
     ingested_at: datetime
     contract_version: int
     member: str
+    together: tuple[Share, ...] = ()
+    """Claims that were proposed with this one, to be stored by one insert, itself among them; empty when alone."""
+
+    @property
+    def proposed(self) -> Sequence[Claim]:
+        """The claims that were proposed together, as they were proposed."""
+        return [
+            replace(
+                self, partition=share.partition, from_offset=share.from_offset, to_offset=share.to_offset,
+                messages=share.messages, claim_id=share.claim_id, generation=0,
+            )
+            for share in self.together
+        ] or [self]  # fmt: skip
+
+    @property
+    def work_id(self) -> UUID:
+        """Equal for all claims that are stored by one insert."""
+        return self.together[0].claim_id if self.together else self.claim_id
 
     @property
     def claim_token(self) -> str:
@@ -122,8 +167,8 @@ class Claim:
         return f"claim:{self.topic}:{self.epoch}:{self.partition}:{self.from_offset}:{self.generation}"
 
     def store_token(self, generation: int) -> str:
-        """Equal for all who store this claim; a later generation stores only what a crash had taken."""
-        return f"store:{self.claim_id}:{generation}"
+        """Equal for all who store this claim and those with it; a later generation stores what a crash had taken."""
+        return f"store:{self.work_id}:{generation}"
 
     def lost(self, found: int) -> int:
         """Messages that the log no longer had; a claim of no messages records a range that was gone before."""

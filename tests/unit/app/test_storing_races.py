@@ -20,11 +20,11 @@ TOPICS = Path(__file__).resolve().parents[3] / "kafka" / "topics.yaml"
 class _Torn(MemoryLedger):
     """Loses the rows of the first insert; another member repairs them between a count and a look at the offsets."""
 
-    torn: Batch | None = None
+    torn: Sequence[Batch] | None = None
 
-    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+    def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
         batch = read()
-        super().store(stream, claim, lambda: batch, generation)
+        super().store(stream, claims, lambda: batch, generation)
         if generation == 0 and self.torn is None:
             self.torn = batch
             self.lose_rows()
@@ -32,7 +32,7 @@ class _Torn(MemoryLedger):
     def present(self, stream: str, claim: Claim) -> Sequence[int]:
         torn = self.torn
         assert torn is not None
-        super().store(stream, claim, lambda: torn, generation=1)
+        super().store(stream, [claim], lambda: torn, generation=1)
         return super().present(stream, claim)
 
 
@@ -41,15 +41,16 @@ class _Sleeps(MemoryLedger):
 
     slept = False
 
-    def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+    def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
         if not self.slept:
             self.slept = True
             batch = read()
             other = MemoryLedger(self.books)
-            other.store(stream, claim, lambda: batch, generation)
-            other.mark_stored(Stored(claim, other.find(stream, claim), 0, 0), doubtful=True)
+            other.store(stream, claims, lambda: batch, generation)
+            found = other.find(stream, claims)
+            other.mark_stored([Stored(c, f, 0, 0) for c, f in zip(claims, found, strict=True)], doubtful=True)
             self.books.rows.clear()
-        super().store(stream, claim, read, generation)
+        super().store(stream, claims, read, generation)
 
 
 def test_what_was_taken_out_while_a_member_slept_does_not_come_back() -> None:

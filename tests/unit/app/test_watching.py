@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_totals_and_metrics_say_what_the_tables_hold(log: MemoryLog, watch: Stre
 
 def test_claims_of_a_dead_member_are_counted_as_obeyed(log: MemoryLog, watch: StreamWatch, meter: Metrics) -> None:
     class Dies(MemoryLedger):
-        def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
+        def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
             raise ConnectionError
 
     ledger = MemoryLedger()
@@ -118,8 +119,8 @@ def test_repairs_are_counted_and_said(
     class Torn(MemoryLedger):
         """The first insert leaves its token and no rows."""
 
-        def store(self, stream: str, claim: Claim, read: Source, generation: int) -> None:
-            super().store(stream, claim, read, generation)
+        def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
+            super().store(stream, claims, read, generation)
             if generation == 0:
                 self.lose_rows()
 
