@@ -103,10 +103,12 @@ class EventSink(Protocol):
         """Queue one message; blocks while the queue is full."""
         ...
 
-    def send_lines(
-        self, topic: str, keys: Sequence[bytes | None], lines: Sequence[bytes], origin: str, numbers: Sequence[int]
-    ) -> None:
-        """Queue one message per line of `origin`, with its number; blocks while the queue is full."""
+    def send_lines(self, topic: str, field: str, text: bytes, origin: str, first: int) -> int:
+        """Queue one message per line of the text that is not blank; blocks while the queue is full.
+
+        The key of each is the value of its first string field of that name; lines are numbered from `first`, in
+        `origin`. Returns how many were queued.
+        """
         ...
 
     def flush(self) -> None:

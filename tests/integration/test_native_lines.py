@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from headwater.adapters import kafka_native
 from headwater.adapters.kafka import KafkaLog
 from headwater.adapters.topics import KafkaTopics
 from headwater.contracts.topics import Topic
+from headwater.core.lines import keyed_lines
 from headwater.errors import Retry
 from tests.support.kafka import Broker
 
@@ -52,39 +54,46 @@ def _held(broker: Broker, topic: str, count: int) -> list[Message]:
     return messages
 
 
-def _lines(count: int, chance: random.Random) -> tuple[list[bytes], list[bytes | None], list[int]]:
-    lines = [chance.randbytes(chance.choice([1, 350, 350, 5_000])) for _ in range(count)]
-    keys: list[bytes | None] = [chance.choice([None, b"a", b"with \0 in it", b"x" * 128]) for _ in range(count)]
-    numbers = [*sorted(chance.sample(range(1, 10**9), count - 1)), 2**62]
-    return lines, keys, numbers
+# What keys are made of, and what looks like one and is none.
+_PIECES = (
+    b'"key"', b'"key', b"key", b'"', b":", b" : ", b"\\", b"\t", b"\v\f", b"v" * 127, b"v" * 128, b"v" * 129, b"x", b"{", b"\0",
+    b"\xff", b"\r", b"", b'"key":"a"', b'"key" :"b\\"', b'"key":""', b'"key":"with \0"', b'"kez":"c"', b'"key":5',
+)  # fmt: skip
 
 
-def _facts(messages: Sequence[Message]) -> set[tuple[Any, ...]]:
-    return {(m.value(), m.key(), *(m.headers() or [])) for m in messages}
+def _text(count: int, chance: random.Random) -> bytes:
+    def line() -> bytes:
+        return b"".join(chance.choices(_PIECES, k=chance.choice([0, 1, 2, 5, 9, 30]))) + chance.choice(
+            [b"", b"\r", b"\r\r"]
+        )
+
+    return b"\n".join(line() for _ in range(count))
+
+
+def _facts(messages: Sequence[Message]) -> Counter[tuple[Any, ...]]:
+    return Counter((m.value(), m.key(), *(m.headers() or [])) for m in messages)
 
 
 def test_each_line_is_a_message_with_its_key_and_place(broker: Broker, way: str) -> None:
     print(f"seed {SEED}, {way}")
-    topic = _topic(broker)
+    topic, chance = _topic(broker), random.Random(SEED)
     # More than the queue of the producer holds.
-    lines, keys, numbers = _lines(25_000, random.Random(SEED))
+    texts = {1: _text(30_000, chance), 2**62: b'{"key":"last"}', 10**9: b"\n\n", 10**9 + 7: b"", 77: b"one\n"}
+    expected = [each for first, text in texts.items() for each in keyed_lines(text, "key", first)]
     with KafkaLog(broker.bootstrap).sink() as sink:
-        sink.send_lines(topic, keys, lines, ORIGIN, numbers)
-        sink.send_lines(topic, [], [], ORIGIN, [])
-        sink.send_lines(topic, [b"k"] * 3, [b"p", b"q", b"r"], ORIGIN, range(7, 10))
-    messages = _held(broker, topic, 25_003)
-    assert len(messages) == 25_003
-    expected = list(zip(lines, keys, numbers, strict=True))
-    expected += [(b"p", b"k", 7), (b"q", b"k", 8), (b"r", b"k", 9)]
-    assert _facts(messages) == {
-        (line, key, ("origin_line", f"{ORIGIN}:{number}".encode())) for line, key, number in expected
-    }
+        sent = [sink.send_lines(topic, "key", text, ORIGIN, first) for first, text in texts.items()]
+    assert sum(sent) == len(expected)
+    assert sent[1:] == [1, 0, 0, 1]
+    assert len({key for _, _, key in expected}) > 5
+    assert _facts(_held(broker, topic, len(expected))) == Counter(
+        (line, key, ("origin_line", f"{ORIGIN}:{number}".encode())) for number, line, key in expected
+    )
 
 
 def test_keys_choose_the_same_partition_as_those_of_any_producer(broker: Broker, way: str) -> None:
     topic, keys = _topic(broker), [b"%d" % number for number in range(200)]
     with KafkaLog(broker.bootstrap).sink() as sink:
-        sink.send_lines(topic, keys, [b"line"] * 200, ORIGIN, range(1, 201))
+        sink.send_lines(topic, "key", b"\n".join(b'{"key":"%s"}' % key for key in keys), ORIGIN, 1)
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     for key in keys:
         producer.produce(topic, b"plain", key)
@@ -100,7 +109,7 @@ def test_a_line_that_the_client_refuses_is_an_error_at_once(broker: Broker, way:
     topic = _topic(broker)
     with KafkaLog(broker.bootstrap).sink() as sink:
         with pytest.raises(KafkaException, match="Message size too large"):
-            sink.send_lines(topic, [None] * 3, [b"one", b"x" * 3_000_000, b"three"], ORIGIN, range(1, 4))
+            sink.send_lines(topic, "key", b"one\n" + b"x" * 3_000_000 + b"\nthree", ORIGIN, 1)
         sink.flush()
     assert [message.value() for message in _held(broker, topic, 1)] == [b"one"], way
 
@@ -108,14 +117,14 @@ def test_a_line_that_the_client_refuses_is_an_error_at_once(broker: Broker, way:
 @pytest.mark.parametrize("single", [False, True])
 def test_what_kafka_refuses_is_told_when_it_is_waited_for(broker: Broker, way: str, single: bool) -> None:
     topic = _topic(broker, **{"max.message.bytes": "1000"})
-    chance = random.Random(SEED)  # so that compression does not make it small
+    long = random.Random(SEED).randbytes(20_000).replace(b"\n", b"")  # so that compression does not make it small
 
     def load() -> None:
         with KafkaLog(broker.bootstrap).sink() as sink:
             if single:
-                sink.send(topic, None, chance.randbytes(20_000), ORIGIN, 1)
+                sink.send(topic, None, long, ORIGIN, 1)
             else:
-                sink.send_lines(topic, [None], [chance.randbytes(20_000)], ORIGIN, [1])
+                sink.send_lines(topic, "key", long, ORIGIN, 1)
 
     with pytest.raises(Retry, match=r"did not keep every message: .*too large"):
         load()

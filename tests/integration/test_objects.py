@@ -279,8 +279,9 @@ class _Nowhere:
     def sink(self) -> Iterator[_Nowhere]:
         yield self
 
-    def send_lines(self, *_words: object) -> None:
+    def send_lines(self, *_words: object) -> int:
         """Forgotten."""
+        return 0
 
     def flush(self) -> None:
         """Nothing waits."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from headwater.core.lines import KEPT_BYTES, Block, cut_lines, find_key, find_keys, read_blocks, shift_time
+from headwater.core.lines import KEPT_BYTES, Block, cut_lines, find_key, keyed_lines, read_blocks, shift_time
 
 
 def _cut(data: bytes, limit: int = 100) -> list[tuple[int, bytes, int]]:
@@ -74,7 +74,7 @@ def _blocks(data: bytes, limit: int = 100, first: int = 1, position: int = 0) ->
 
 def _flat(blocks: list[Block]) -> tuple[dict[int, bytes], dict[int, int]]:
     lines = {n: line for block in blocks for n, line in enumerate(block.lines, block.first)}
-    return lines, {line.number: line.size_bytes for block in blocks for line in block.too_long}
+    return lines, {block.too_long.number: block.too_long.size_bytes for block in blocks if block.too_long}
 
 
 @pytest.mark.parametrize("limit", [3, 7, 10, 64, 1000])
@@ -86,18 +86,19 @@ def test_blocks_hold_every_line_once_and_can_be_read_on_from_the_end_of_each(lim
     for block in whole:
         rest, _ = _flat(_blocks(data, limit, block.next, block.end))
         assert rest == {n: line for n, line in lines.items() if n >= block.next}
+        assert len(block.lines) == block.count
     expected = [b"one", b"", b"two", b"x" * 50, b"  ", b"three", b"last"]
-    assert [lines[n + 1] if n + 1 not in too_long else b"?" for n in range(7)] == [
-        line if n + 1 not in too_long else b"?" for n, line in enumerate(expected)
-    ]
+    assert lines == {n: line for n, line in enumerate(expected, 1) if n not in too_long}
     assert too_long.get(4, 50) == 50
     assert (4 in too_long) == (limit < 50)
 
 
-def test_keys_of_many_lines_are_those_of_each() -> None:
-    lines = [b'{"click_id":"abc"}', b"", b'{"click_id" : "d"}', b"no", b'{"click_id":"e\\"f"}']
-    assert (
-        find_keys(lines, "click_id")
-        == [find_key(line, "click_id") for line in lines]
-        == [b"abc", None, b"d", None, None]
-    )
+def test_lines_that_are_not_blank_come_with_their_number_and_key() -> None:
+    lines = [b'{"click_id":"abc"}', b"", b'{"click_id" : "d"}\r', b" \t", b"no", b'{"click_id":"e\\"f"}', b"\r"]
+    assert list(keyed_lines(b"\n".join(lines), "click_id", 5)) == [
+        (5, lines[0], b"abc"),
+        (7, lines[2][:-1], b"d"),
+        (9, b"no", None),
+        (10, lines[5], None),
+    ]
+    assert list(keyed_lines(b"", "click_id", 5)) == []

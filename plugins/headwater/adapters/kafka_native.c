@@ -6,6 +6,7 @@ flushing), names this file in `plugin.library.paths`, and so its client becomes 
 
 Used by kafka_native.py only, which holds the same declarations. A reader or sender belongs to one thread at a time. */
 
+#define _GNU_SOURCE
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -212,28 +213,78 @@ static size_t digits(int64_t number, char *end) {
     return (size_t)(end - at);
 }
 
-/* Queue lines `from` to `count`, each with its key (NULL: none) and one header: `place` and the line's number behind it,
-for which `place` has room. Returns the line that is to come next; before `count` when the queue is full, or when
-`error` says why that line was refused. */
-size_t hw_send(sender_t *sender, const char *topic, size_t from, size_t count, const char **lines, const int64_t *sizes,
-               const char **keys, const int64_t *key_sizes, const int64_t *numbers, const char *header, char *place,
-               size_t place_size, int *error) {
+static int is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+static int is_blank(const char *at, const char *end) {
+    while (at < end && is_space(*at)) at++;
+    return at == end;
+}
+
+typedef struct {
+    const char *name; /* in its quotes */
+    size_t size;
+} field_t;
+
+/* The value of the first string field of that name, without parsing the line: `find_key` of lines.py. */
+static const char *find_key(const char *at, const char *end, field_t field, size_t *size) {
+    enum { LONGEST = 128 };
+    while ((at = memmem(at, (size_t)(end - at), field.name, field.size))) {
+        const char *value = at + field.size;
+        at++;
+        while (value < end && is_space(*value)) value++;
+        if (value == end || *value++ != ':') continue;
+        while (value < end && is_space(*value)) value++;
+        if (value == end || *value++ != '"') continue;
+        const char *quote = value;
+        while (quote < end && quote - value <= LONGEST && *quote != '"' && *quote != '\\') quote++;
+        if (quote == end || *quote != '"' || quote == value || quote - value > LONGEST) continue;
+        *size = (size_t)(quote - value);
+        return value;
+    }
+    *size = 0;
+    return NULL;
+}
+
+/* Where a text has been read to: the byte, and the number of the line that begins there. */
+typedef struct {
+    size_t position;
+    int64_t number;
+} cursor_t;
+
+/* Queue the lines of the text from the cursor on, without their ends and without blank ones: each with the value of the
+field as its key and one header, `place` and the line's number behind it, for which `place` has room. The cursor is moved
+behind what was queued, and stands before the end when the queue is full, or when `error` says why a line was refused.
+Returns how many were queued. */
+size_t hw_send(sender_t *sender, const char *topic, const char *text, size_t size, cursor_t *cursor, const char *field,
+               const char *header, char *place, size_t place_size, int *error) {
     enum { DIGITS = 20 };
     char number[DIGITS];
+    size_t sent = 0, key_size;
+    const field_t key_field = {field, strlen(field)};
     rd_kafka_topic_t *handle = rd_kafka_topic_new(sender->client, topic, NULL);
     *error = handle ? 0 : rd_kafka_last_error();
-    for (; handle && from < count; from++) {
-        size_t length = digits(numbers[from], number + DIGITS);
-        memcpy(place + place_size, number + DIGITS - length, length);
-        int failed = rd_kafka_producev(sender->client, HANDLE, handle, PARTITION, ANY_PARTITION, FLAGS, COPY,
-                                       VALUE, lines[from], (size_t)sizes[from], KEY, keys[from],
-                                       (size_t)key_sizes[from], HEADER, header, place, (ptrdiff_t)(place_size + length),
-                                       END);
-        if (failed) {
-            if (failed != QUEUE_IS_FULL) *error = failed;
-            break;
+    while (handle && cursor->position < size) {
+        const char *line = text + cursor->position;
+        const char *next = memchr(line, '\n', size - cursor->position);
+        const char *end = next ? next : text + size;
+        size_t step = (size_t)(end - line) + 1;
+        while (end > line && end[-1] == '\r') end--;
+        const char *key = find_key(line, end, key_field, &key_size);
+        if (key || !is_blank(line, end)) {
+            size_t length = digits(cursor->number, number + DIGITS);
+            memcpy(place + place_size, number + DIGITS - length, length);
+            int failed = rd_kafka_producev(sender->client, HANDLE, handle, PARTITION, ANY_PARTITION, FLAGS, COPY, VALUE,
+                                           line, (size_t)(end - line), KEY, key, key_size, HEADER, header, place,
+                                           (ptrdiff_t)(place_size + length), END);
+            if (failed) {
+                if (failed != QUEUE_IS_FULL) *error = failed;
+                break;
+            }
+            sent++;
         }
+        cursor->position += step;
+        cursor->number++;
     }
     if (handle) rd_kafka_topic_destroy(handle);
-    return from;
+    return sent;
 }

@@ -15,7 +15,7 @@ from functools import cache
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,8 +81,8 @@ def library() -> Any:
     code.hw_failure.argtypes = [ctypes.c_void_p]
     code.hw_send.restype = ctypes.c_size_t
     code.hw_send.argtypes = [
-        ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t,
-        *[ctypes.c_void_p] * 5, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p,
+        ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p,
+        ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p,
     ]  # fmt: skip
     return code
 
@@ -184,6 +184,12 @@ def _column(sizes: NDArray[np.int32], data: NDArray[np.uint8]) -> Column | None:
     return texts(data, np.maximum(sizes, 0), pa.binary(), ~absent if absent.any() else None)
 
 
+class _Cursor(ctypes.Structure):
+    """`cursor_t`"""
+
+    _fields_ = (("position", ctypes.c_size_t), ("number", ctypes.c_int64))
+
+
 class NativeLines:
     """Lines for the producer that this thread has just made with the settings of `plugin`.
 
@@ -202,37 +208,21 @@ class NativeLines:
         code = self._code.hw_failure(self._sender)
         return KafkaError(code) if code else None
 
-    def send(
-        self,
-        topic: str,
-        keys: Sequence[bytes | None],
-        lines: Sequence[bytes],
-        origin: str,
-        numbers: Sequence[int],
-        when_full: Callable[[], None],
-    ) -> None:
-        """Queue one message per line, with its place in a header; calls `when_full` until there is room again."""
-        if not lines:
-            return
-        count, prefix, error = len(lines), f"{origin}:".encode(), ctypes.c_int()
-        pointers = ctypes.c_char_p * count
-        values, names = pointers(*lines), pointers(*keys)
-        sizes, key_sizes = _lengths(lines), _lengths(keys)
-        at = np.arange(numbers[0], numbers[-1] + 1) if isinstance(numbers, range) else np.array(numbers, np.int64)
+    def send(self, topic: str, field: str, text: bytes, origin: str, first: int, when_full: Callable[[], None]) -> int:
+        """Queue one message per line that is not blank, keyed by its string field, with its place in a header.
+
+        Calls `when_full` until there is room again. Returns how many lines that were.
+        """
+        prefix, error, cursor = f"{origin}:".encode(), ctypes.c_int(), _Cursor(0, first)
         place = ctypes.create_string_buffer(prefix, len(prefix) + _DIGITS)
         sent = 0
-        while sent < count:
-            sent = self._code.hw_send(
-                self._sender, topic.encode(), sent, count, values, sizes.ctypes.data, names, key_sizes.ctypes.data,
-                at.ctypes.data, LINE_HEADER.encode(), place, len(prefix), ctypes.byref(error),
+        while cursor.position < len(text):
+            sent += self._code.hw_send(
+                self._sender, topic.encode(), text, len(text), ctypes.byref(cursor), f'"{field}"'.encode(),
+                LINE_HEADER.encode(), place, len(prefix), ctypes.byref(error),
             )  # fmt: skip
             if error.value:
                 raise KafkaException(KafkaError(error.value))
-            if sent < count:
+            if cursor.position < len(text):
                 when_full()
-
-
-def _lengths(texts: Sequence[bytes | None]) -> NDArray[np.int64]:
-    if None in texts:
-        texts = [text or b"" for text in texts]
-    return np.fromiter(map(len, cast("Sequence[bytes]", texts)), np.int64, len(texts))
+        return sent

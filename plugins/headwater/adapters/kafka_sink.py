@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from headwater.adapters import kafka_native
 from headwater.adapters.kafka_native import NativeLines
 from headwater.adapters.kafka_origins import LINE_HEADER, origin_headers, place_of
+from headwater.core.lines import keyed_lines
 from headwater.errors import Retry
 
 SINK_CONFIG: Mapping[str, str | int | float | bool] = {
@@ -45,23 +46,23 @@ class KafkaSink:
         self._send(topic, key, value, origin_headers(origin, line))
         self._producer.poll(0)
 
-    def send_lines(
-        self, topic: str, keys: Sequence[bytes | None], lines: Sequence[bytes], origin: str, numbers: Sequence[int]
-    ) -> None:
+    def send_lines(self, topic: str, field: str, text: bytes, origin: str, first: int) -> int:
         """Queue one message per line."""
         if self._lines is not None:
-            self._lines.send(topic, keys, lines, origin, numbers, self._make_room)
-            return
+            return self._lines.send(topic, field, text, origin, first, self._make_room)
         produce = self._producer.produce
         place = place_of(origin).__mod__
         headers: dict[str, str | bytes | None] = {}
-        for key, line, number in zip(keys, lines, numbers, strict=True):
+        sent = 0
+        for number, line, key in keyed_lines(text, field, first):
             headers[LINE_HEADER] = place(number)
             try:
                 produce(topic, line, key, headers=headers)
             except BufferError:
                 self._send(topic, key, line, headers)
+            sent += 1
         self._producer.poll(0)
+        return sent
 
     def flush(self) -> None:
         """Wait for every acknowledgement. Raises `Retry` when a message was not kept."""

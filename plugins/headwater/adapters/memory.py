@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import Topic
 from headwater.core.flood import CommonReject, Judged
+from headwater.core.lines import keyed_lines
 from headwater.core.ranges import Batch, Claim, Found, Message, Source, Stored
 from headwater.core.verdict import Heartbeat, Rejected, judge
 from headwater.core.windows import Mark
@@ -162,12 +163,12 @@ class MemoryLog:
         partition = sum(key or b"") % len(self._topic(topic).partitions)
         self._append(topic, partition, value, origin, line)
 
-    def send_lines(
-        self, topic: str, keys: Sequence[bytes | None], lines: Sequence[bytes], origin: str, numbers: Sequence[int]
-    ) -> None:
+    def send_lines(self, topic: str, field: str, text: bytes, origin: str, first: int) -> int:
         """Append one message per line."""
-        for key, line, number in zip(keys, lines, numbers, strict=True):
+        lines = list(keyed_lines(text, field, first))
+        for number, line, key in lines:
             self.send(topic, key, line, origin, number)
+        return len(lines)
 
     def _append(self, topic: str, partition: int, value: bytes, origin: str = "", line: int = 0) -> None:
         found = self._topic(topic)

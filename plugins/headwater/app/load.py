@@ -18,7 +18,7 @@ from headwater.app.decide import decide
 from headwater.app.event_files import OpenFile, content_hash, find_files, opened
 from headwater.contracts.rejects import RejectReason
 from headwater.contracts.streams import Stream
-from headwater.core.lines import Block, cut_lines, event_time, find_keys, read_blocks, shift_time
+from headwater.core.lines import Block, cut_lines, event_time, read_blocks, shift_time
 from headwater.ports import Clock, Database, EventLog, EventSink, Ledger, Reject
 
 # A topic takes messages of 2,000,000 bytes, with their key and headers.
@@ -195,26 +195,21 @@ class _Sending:
         return replace(done, read_bytes=file.read_bytes)
 
     def _send(self, block: Block, sink: EventSink) -> int:
-        lines = block.lines
-        keys = find_keys(lines, self._stream.key_field)
-        numbers = range(block.first, block.next)
-        if None in keys:  # a line without a key may be blank
-            kept = [i for i, line in enumerate(lines) if keys[i] is not None or line.strip()]
-            lines, keys = [lines[i] for i in kept], [keys[i] for i in kept]
-            sink.send_lines(self._stream.topic, keys, self._moved(lines), self._origin, [numbers[i] for i in kept])
-        else:
-            sink.send_lines(self._stream.topic, keys, self._moved(lines), self._origin, numbers)
-        return len(lines)
-
-    def _moved(self, lines: list[bytes]) -> list[bytes]:
-        return [shift_time(line, _TIME_FIELD, self._shift) for line in lines] if self._shift else lines
+        if not block.count:
+            return 0
+        text = block.text
+        if self._shift:
+            text = b"\n".join(shift_time(line, _TIME_FIELD, self._shift) for line in block.lines)
+        return sink.send_lines(self._stream.topic, self._stream.key_field, text, self._origin, block.first)
 
     def _reject(self, block: Block) -> int:
-        for line in block.too_long:
-            detail = f"{line.size_bytes:,} bytes, the limit is {MAX_LINE_BYTES:,}"
-            reject = Reject(line.raw, RejectReason.TOO_LARGE.value, detail, self._origin, line.number, self._since)
-            self._ledger.reject(self._stream.name, [reject])
-        return len(block.too_long)
+        line = block.too_long
+        if line is None:
+            return 0
+        detail = f"{line.size_bytes:,} bytes, the limit is {MAX_LINE_BYTES:,}"
+        reject = Reject(line.raw, RejectReason.TOO_LARGE.value, detail, self._origin, line.number, self._since)
+        self._ledger.reject(self._stream.name, [reject])
+        return 1
 
 
 def _newest_time(path: Path) -> datetime | None:

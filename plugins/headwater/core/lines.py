@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import BinaryIO
 
+import numpy as np
+
 KEPT_BYTES = 4096
 _BLOCK_BYTES = 1 << 17
+_END = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +28,26 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines that follow on each other, numbered from `first`; those in `too_long` are empty in `lines`.
+    """Whole lines that follow on each other as one text, without the end of the last; the first has the number `first`.
 
-    `end` is the position in the file behind the last of them.
+    `too_long` came before them and is not in the text. `end` is the position in the file behind the last line.
     """
 
     first: int
-    lines: list[bytes]
+    text: bytes
+    count: int
     end: int
-    too_long: tuple[Line, ...] = ()
+    too_long: Line | None = None
 
     @property
     def next(self) -> int:
         """Number of the line after the block."""
-        return self.first + len(self.lines)
+        return self.first + self.count
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines, one by one and without their ends."""
+        return [line.rstrip(b"\r") for line in self.text.split(b"\n")] if self.count else []
 
 
 def read_blocks(file: BinaryIO, limit_bytes: int, first: int = 1, position: int = 0) -> Iterator[Block]:
@@ -56,32 +65,36 @@ def read_blocks(file: BinaryIO, limit_bytes: int, first: int = 1, position: int 
             head = head + chunk if size <= limit_bytes else (head + chunk)[:KEPT_BYTES]
             continue
         last = chunk.rfind(b"\n")
-        lines = [head + chunk[:end]]
-        if last > end:
-            lines += chunk[end + 1 : last].split(b"\n")
-        if b"\r" in chunk or head.endswith(b"\r"):
-            lines = [line.rstrip(b"\r") for line in lines]
-        block = _block(first, lines, size + end, limit_bytes, position - (len(chunk) - last - 1))
+        count, behind = _ends(chunk), position - (len(chunk) - last - 1)
+        # Only the first line can be too long: the others lie within one reading.
+        if size + end > limit_bytes:
+            too_long = _too_long(first, head + chunk[:end], size + end)
+            block = Block(first + 1, chunk[end + 1 : last], count - 1, behind, too_long)
+        else:
+            block = Block(first, head + chunk[:last], count, behind)
         head, size = chunk[last + 1 :], len(chunk) - last - 1
         first = block.next
         yield block
-    if size:
-        yield _block(first, [head.rstrip(b"\r")], size, limit_bytes, position)
+    if size > limit_bytes:
+        yield Block(first + 1, b"", 0, position, _too_long(first, head, size))
+    elif size:
+        yield Block(first, head, 1, position)
 
 
-def _block(first: int, lines: list[bytes], first_size: int, limit_bytes: int, end: int) -> Block:
-    """Only the first line of a block can be too long: the others lie within one reading."""
-    too_long: tuple[Line, ...] = ()
-    if first_size > limit_bytes:
-        too_long = (Line(first, lines[0][:KEPT_BYTES], first_size),)
-        lines[0] = b""
-    return Block(first, lines, end, too_long)
+def _ends(chunk: bytes) -> int:
+    """How many lines end in it: `chunk.count` looks at one byte at a time."""
+    return int(np.count_nonzero(np.frombuffer(chunk, np.uint8) == _END))
+
+
+def _too_long(number: int, raw: bytes, size_bytes: int) -> Line:
+    return Line(number, raw.rstrip(b"\r")[:KEPT_BYTES], size_bytes)
 
 
 def cut_lines(file: BinaryIO, limit_bytes: int) -> Iterator[Line]:
     """Lines that are not blank, numbered from 1."""
     for block in read_blocks(file, limit_bytes):
-        yield from block.too_long
+        if block.too_long:
+            yield block.too_long
         for number, raw in enumerate(block.lines, block.first):
             if raw.strip():
                 yield Line(number, raw, len(raw))
@@ -98,10 +111,14 @@ def find_key(raw: bytes, field: str) -> bytes | None:
     return match.group(1) if match else None
 
 
-def find_keys(lines: Sequence[bytes], field: str) -> list[bytes | None]:
-    """`find_key` of many lines."""
+def keyed_lines(text: bytes, field: str, first: int) -> Iterator[tuple[int, bytes, bytes | None]]:
+    """Number, line and key of each line of the text that is not blank."""
     search = _key_pattern(field).search
-    return [match[1] if (match := search(line)) else None for line in lines]
+    for number, line in enumerate(text.split(b"\n"), first):
+        whole = line.rstrip(b"\r")
+        match = search(whole)
+        if match or whole.strip():
+            yield number, whole, match[1] if match else None
 
 
 def event_time(raw: bytes, field: str) -> datetime | None:
