@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from headwater.app.ingest import Ingest
 from headwater.app.storing import Moved
 from headwater.contracts.streams import STREAMS
 from headwater.contracts.topics import load_topics
-from headwater.core.ranges import Claim, Found, Source, Stored
+from headwater.core.ranges import Batch, Claim, Found, Source, Stored
 from headwater.errors import Stop
 from headwater.ports import FlushLimits
 from tests.support.events import browser
@@ -119,6 +121,27 @@ def test_offsets_that_retention_removed_are_recorded_loudly(log: MemoryLog, capl
         moved = _drain(log, MemoryLedger())
     assert (moved.staged, moved.lost) == (12, 8)
     assert "retention removed 8 offsets" in caplog.text
+
+
+def test_what_was_sent_is_held_no_more_while_it_is_stored(log: MemoryLog) -> None:
+    class Looks(MemoryLedger):
+        held = -1
+
+        def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
+            super().store(stream, claims, read, generation)
+            deadline = time.monotonic() + 10
+            while (held := _batches_alive()) and time.monotonic() < deadline:
+                time.sleep(0.01)  # the thread that reads may still be handing them over
+            self.held = held
+
+    _send(log, 0, 30)
+    ledger = Looks()
+    assert _drain(log, ledger).staged == 30
+    assert ledger.held == 0
+
+
+def _batches_alive() -> int:
+    return sum(isinstance(each, Batch) for each in gc.get_objects())
 
 
 def test_a_topic_that_was_made_again_starts_its_own_books(log: MemoryLog) -> None:

@@ -95,7 +95,7 @@ def test_batches_of_a_backlog_are_full_and_memory_holds_hardly_more_than_one() -
         batches += reader.poll(LIMITS, 0.2)
         most_held = max(most_held, sum(backlog.sent.values()) - sum(map(len, batches)))
     assert most_held <= 100 + 2 * MOST
-    assert all(100 <= len(batch) < 100 + MOST for batch in batches)
+    assert all(100 <= len(batch) < 100 + MOST for batch in batches[:-1])  # the last one is of a partition that is dry
     assert [batch.partition for batch in batches[:6]] == [0, 1, 2, 0, 1, 2]
 
 
@@ -114,7 +114,7 @@ def test_a_partition_that_has_nothing_more_keeps_nobody_waiting() -> None:
     reader.poll(LIMITS, 0.2)
     assert reader.poll(LIMITS, 0.2) == []
     assert backlog.reads[-1][0] == {0}
-    assert backlog.reads[-1][1] < 0.1
+    assert backlog.reads[-1][1] < 0.2
     while backlog.waiting[0]:
         reader.poll(LIMITS, 0.2)
     for _ in range(3):
@@ -122,6 +122,17 @@ def test_a_partition_that_has_nothing_more_keeps_nobody_waiting() -> None:
     assert {0, 1, 2} in [led for led, _ in backlog.reads[-3:]]
     assert backlog.reads[-1][0] in ({1}, {2})
     assert not reader.caught_up
+
+
+@pytest.mark.parametrize(("left", "stored"), [(24, False), (25, True), (70, True)])
+def test_what_is_worth_a_batch_is_stored_when_nothing_more_comes_of_it(left: int, stored: bool) -> None:
+    backlog = Backlog(left, 300, 300)
+    reader = _reader(backlog)
+    given: list[Batch] = []
+    while not given:
+        given += reader.poll(LIMITS, 0.2)
+    assert ([batch.partition for batch in given] == [0]) == stored
+    assert not stored or len(given[0]) == left
 
 
 def test_with_little_to_read_all_are_read_together_and_it_is_said() -> None:

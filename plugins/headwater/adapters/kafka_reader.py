@@ -26,8 +26,10 @@ _PATIENCE = 5
 # batches of 2 / (n + 1) of what is held; where partitions take turns, one of them has nearly all of it.
 _HELD_BYTES = 160 << 20
 _HELD_BATCHES = 2
-# How long the partition whose turn it is may have nothing before the others are asked too.
-_TURN_S = 0.05
+# How long the partition whose turn it is may have little before the others are asked too; what was read of it is stored
+# then, if it is worth a batch of its own: this share of a full one.
+_TURN_S = 0.15
+_WORTH = 1 / 4
 
 
 class PartitionBuffer:
@@ -123,7 +125,8 @@ class KafkaReader:
             buffer = self._buffers.get(partition)
             if buffer is not None:
                 buffer.add(run, since_s)
-        ready, self._more_is_ready = self._ready(limits)
+        dry = self._buffers.get(self._turn) if self._turn is not None and not full else None
+        ready, self._more_is_ready = self._ready(limits, dry)
         batches = [buffer.batch() for buffer in ready]
         self._turn = self._next_turn(runs if full else (), {batch.partition for batch in batches})
         return batches
@@ -150,15 +153,18 @@ class KafkaReader:
         partitions = sorted(self._buffers)
         return next((partition for partition in partitions if partition > self._turn), partitions[0])
 
-    def _ready(self, limits: FlushLimits) -> tuple[Sequence[PartitionBuffer], bool]:
+    def _ready(self, limits: FlushLimits, dry: PartitionBuffer | None) -> tuple[Sequence[PartitionBuffer], bool]:
         """The buffers that are stored together next, and whether more are ready.
 
-        A full one is stored alone. As soon as one has reached its age, all are stored, as many as fit into one batch.
+        A full one is stored alone, and one that is not but has nothing more while others have. As soon as one has
+        reached its age, all are stored, as many as fit into one batch.
         """
         filled = sorted((buffer for buffer in self._buffers.values() if buffer.rows), key=lambda buffer: buffer.since_s)
         full = [b for b in filled if b.rows >= limits.rows or b.size_bytes >= limits.size_bytes]
         if full:
             return full[:1], len(full) > 1
+        if dry and (dry.rows >= limits.rows * _WORTH or dry.size_bytes >= limits.size_bytes * _WORTH):
+            return [dry], False
         if sum(b.size_bytes for b in filled) >= min(_HELD_BYTES, _HELD_BATCHES * limits.size_bytes):
             return [max(filled, key=lambda buffer: buffer.size_bytes)], False
         if self._until_due_s(limits) > 0:

@@ -22,7 +22,7 @@ from headwater.ports import Clock, EventLog, EventReader, FlushLimits, Ledger, W
 log_ = logging.getLogger(__name__)
 
 _POLL_S = 0.2
-# Batches that are stored at once, of different partitions; each is held in memory until it is sent.
+# Works that are stored at once, of different partitions; each is held in memory until it is sent.
 _AT_ONCE = 2
 # A reader that gets nothing for so long looks whether its topic is still the same one.
 _QUIET_S = 5.0

@@ -98,8 +98,9 @@ class Held:
         return sum(each.messages for each in self.ranges if each.partition == partition)
 
     def only(self, partitions: Collection[int]) -> Held:
-        """Those of these partitions; for batches that were not taken yet."""
-        return Held(batch for batch in self._batches or () if batch.partition in partitions)
+        """Those of these partitions; the others are let go, and nothing is held here any more."""
+        batches, self._batches = self._batches or (), None
+        return Held(batch for batch in batches if batch.partition in partitions)
 
     def take(self, read: Source) -> Sequence[Batch]:
         """The batches, once; after that what `read` gives, whose numbers of messages count from then on."""
