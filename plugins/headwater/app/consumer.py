@@ -27,7 +27,7 @@ _LONGEST_MESSAGE = 1_000
 
 # Each claim costs ClickHouse about 0.08 CPU-seconds, so the age decides between freshness and cost: with four streams
 # of three partitions 1.5 s make 8 claims a second. Where little comes, nobody pays for that: batches wait longer.
-SERVICE_LIMITS = FlushLimits(age_s=1.2, quiet_rows=100, quiet_age_s=5.0)
+SERVICE_LIMITS = FlushLimits(age_s=1.1, quiet_rows=100, quiet_age_s=5.0)
 
 
 @dataclass(frozen=True, slots=True)
