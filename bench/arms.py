@@ -32,7 +32,9 @@ _CONSUME = 500
 
 def headwater(given: Settings) -> Callable[[], None]:
     """The engine: claims, validation, dead letters, tokens, counts."""
-    ledger = ClickHouseLedger(ClickHouse(given["writer_url"]))
+    database = ClickHouse(given["writer_url"])
+    database.query("SELECT 1")
+    ledger = ClickHouseLedger(database)
     log, clock = KafkaLog(given["bootstrap"]), SystemClock()
 
     def drain() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,8 +182,10 @@ class EventLog(Protocol):
         """Offsets of every partition of `topic`."""
         ...
 
-    def join(self, topic: str, resume: Callable[[int], int]) -> AbstractContextManager[EventReader]:
-        """Become a member of the group of `topic`; `resume(partition)` gives the offset to start from."""
+    def join(
+        self, topic: str, resume: Callable[[Collection[int]], Mapping[int, int]]
+    ) -> AbstractContextManager[EventReader]:
+        """Become a member of the group of `topic`; `resume` gives the offsets from which partitions are read."""
         ...
 
     def read_range(self, topic: str, partition: int, from_offset: int, to_offset: int) -> Batch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import chain
 
 import pytest
@@ -16,8 +16,8 @@ NOW = FlushLimits(age_s=0)
 TRIES = 200
 
 
-def _from_start(_partition: int) -> int:
-    return 0
+def _from_start(partitions: Collection[int]) -> dict[int, int]:
+    return dict.fromkeys(partitions, 0)
 
 
 def _send(under: LogUnderTest, count: int, key: bytes | None = None) -> None:
@@ -75,7 +75,7 @@ def test_a_reader_starts_where_resume_says_whatever_was_committed(event_log: Log
     with event_log.log.join(event_log.topic, _from_start) as reader:
         _read(reader, 10)
         reader.commit({0: 10})
-    with event_log.log.join(event_log.topic, lambda _partition: 4) as reader:
+    with event_log.log.join(event_log.topic, lambda partitions: dict.fromkeys(partitions, 4)) as reader:
         assert [int(raw) for batch in _read(reader, 6) for raw in batch.raw.to_pylist()] == [4, 5, 6, 7, 8, 9]
 
 

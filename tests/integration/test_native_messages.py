@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Any
 from uuid import uuid4
@@ -81,9 +81,13 @@ def _columns(batches: Sequence[Batch]) -> dict[int, list[tuple[Any, ...]]]:
     return dict(found)
 
 
+def _from_start(partitions: Collection[int]) -> dict[int, int]:
+    return dict.fromkeys(partitions, 0)
+
+
 def _read(log: KafkaLog, topic: str, count: int) -> list[Batch]:
     batches: list[Batch] = []
-    with log.join(topic, lambda _partition: 0) as reader:
+    with log.join(topic, _from_start) as reader:
         for _ in range(300):
             batches += [*reader.poll(NOW, 0.1), *chain.from_iterable(reader.flush(NOW))]
             if sum(map(len, batches)) >= count:
@@ -113,7 +117,10 @@ def _poll_on(reader: EventReader) -> None:
 def test_an_offset_that_the_log_does_not_have_is_told_as_an_error(broker: Broker, topic: str) -> None:
     _produce(broker, topic, 10, random.Random(SEED))
     log = KafkaLog(broker.bootstrap, group=topic)
-    with log.join(topic, lambda _partition: 10**6) as reader, pytest.raises(Retry, match=f"for {topic}: .*offset"):
+    with (
+        log.join(topic, lambda partitions: dict.fromkeys(partitions, 10**6)) as reader,
+        pytest.raises(Retry, match=f"for {topic}: .*offset"),
+    ):
         _poll_on(reader)
 
 
@@ -123,7 +130,7 @@ def test_what_was_read_is_let_go(broker: Broker, topic: str) -> None:
     sizes = []
     log = KafkaLog(broker.bootstrap, group=topic)
     end = log.watermarks(topic)[0].end
-    with log.join(topic, lambda _partition: 0) as reader:
+    with log.join(topic, _from_start) as reader:
         for _ in range(60):
             reached = 0
             while reached < end:
@@ -139,7 +146,7 @@ def test_what_was_read_is_let_go(broker: Broker, topic: str) -> None:
 
 def test_a_consumer_that_was_left_reads_no_more(broker: Broker, topic: str) -> None:
     log = KafkaLog(broker.bootstrap, group=topic)
-    with log.join(topic, lambda _partition: 0) as reader:
+    with log.join(topic, _from_start) as reader:
         pass
     with pytest.raises(RuntimeError, match="was left"):
         reader.poll(NOW, 0)

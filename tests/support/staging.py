@@ -41,7 +41,7 @@ class Stage:
         for partition, marks in self.log.watermarks(topic).items():
             at = self._at.get((topic, partition), -1)
             if at < 0:
-                at = storer.resume(partition)
+                at = storer.resume([partition])[partition]
             while at < marks.end:
                 (done,) = storer.store(Held([self.log.read_range(topic, partition, at, marks.end)]))
                 at = done.to_offset

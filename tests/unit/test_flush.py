@@ -74,7 +74,9 @@ def consumer(clock: Clock) -> Scripted:
 @pytest.fixture
 def reader(consumer: Scripted) -> KafkaReader:
     client = cast(Consumer, consumer)
-    return KafkaReader(client, ClientMessages(client, TOPIC), TOPIC, UUID(int=1), lambda _partition: 0)
+    return KafkaReader(
+        client, ClientMessages(client, TOPIC), TOPIC, UUID(int=1), lambda partitions: dict.fromkeys(partitions, 0)
+    )
 
 
 def _polls_until_ready(reader: KafkaReader, limits: FlushLimits) -> int:

@@ -76,7 +76,9 @@ class Backlog:
 
 
 def _reader(backlog: Backlog, member: Member | None = None) -> KafkaReader:
-    return KafkaReader(cast(Consumer, member or Member()), backlog, TOPIC, UUID(int=1), lambda _partition: 0)
+    return KafkaReader(
+        cast(Consumer, member or Member()), backlog, TOPIC, UUID(int=1), lambda partitions: dict.fromkeys(partitions, 0)
+    )
 
 
 def _drain(reader: KafkaReader, backlog: Backlog) -> list[Batch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -80,7 +80,7 @@ class KafkaLog:
             }
 
     @contextmanager
-    def join(self, topic: str, resume: Callable[[int], int]) -> Iterator[KafkaReader]:
+    def join(self, topic: str, resume: Callable[[Collection[int]], Mapping[int, int]]) -> Iterator[KafkaReader]:
         """Become a member of the group; partitions move one by one when members come and go."""
         # A group for each topic, so that members of one do not wait for those of another.
         epoch = self._epochs.get(topic) or self.epoch(topic)

@@ -95,7 +95,12 @@ class KafkaReader:
     """One member of the consumer group on one topic."""
 
     def __init__(
-        self, consumer: Consumer, messages: Messages, topic: str, epoch: UUID, resume: Callable[[int], int]
+        self,
+        consumer: Consumer,
+        messages: Messages,
+        topic: str,
+        epoch: UUID,
+        resume: Callable[[Collection[int]], Mapping[int, int]],
     ) -> None:
         self._consumer = consumer
         self._messages = messages
@@ -202,10 +207,9 @@ class KafkaReader:
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         assigned = []
-        for partition in partitions:
-            offset = self._resume(partition.partition)
-            self._buffers[partition.partition] = PartitionBuffer(self._topic, self._epoch, partition.partition, offset)
-            assigned.append(TopicPartition(self._topic, partition.partition, offset or OFFSET_BEGINNING))
+        for partition, offset in self._resume([each.partition for each in partitions]).items():
+            self._buffers[partition] = PartitionBuffer(self._topic, self._epoch, partition, offset)
+            assigned.append(TopicPartition(self._topic, partition, offset or OFFSET_BEGINNING))
         # Before they are assigned, so that no message of theirs takes another way.
         self._messages.lead_here(self._buffers.keys())
         self._turn = None

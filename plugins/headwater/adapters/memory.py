@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -84,10 +84,10 @@ class MemoryLog:
         return {p: Watermarks(found.begins[p], self._end(found, p)) for p in range(len(found.partitions))}
 
     @contextmanager
-    def join(self, topic: str, resume: Callable[[int], int]) -> Iterator[_MemoryReader]:
+    def join(self, topic: str, resume: Callable[[Collection[int]], Mapping[int, int]]) -> Iterator[_MemoryReader]:
         """Become the only member."""
         found = self._topic(topic)
-        yield _MemoryReader(self, topic, {p: resume(p) for p in range(len(found.partitions))})
+        yield _MemoryReader(self, topic, dict(resume(range(len(found.partitions)))))
 
     def read_range(self, topic: str, partition: int, from_offset: int, to_offset: int) -> Batch:
         """The messages of [from_offset, to_offset) that are still there."""

@@ -33,6 +33,9 @@ class FloodGuard:
     def _check(self, claim: Claim, judged: Judged) -> None:
         behind, window = self._windows.get(claim.partition, (-1, None))
         if window is None or behind != claim.from_offset:  # other members stored what lies between
+            if not judged.dead_letters:
+                self._windows.pop(claim.partition, None)
+                return  # good messages only make the share smaller; what came before is looked up when it matters
             window = FloodWindow(self._limit, self._ledger.judged_before(claim))
         flood = window.with_next(judged)
         if flood is not None:

@@ -90,16 +90,23 @@ class Storer:
         self._lock = threading.Lock()
         self.moved = Moved(stream.name)
 
-    def resume(self, partition: int) -> int:
-        """Finish what was claimed and not stored of `partition`; returns the offset after the last claim."""
+    def resume(self, partitions: Collection[int]) -> dict[int, int]:
+        """Finish what was claimed and not stored of these partitions; returns the offsets after their last claims."""
         # The last claims first: what another member claims from now on is found open, or begins where this one goes on.
         known = [*self._ledger.claims(self._stream.topic, self.epoch)]
-        for claim in self._ledger.open_claims(self._stream.topic, self.epoch):
-            if claim.partition == partition:
-                self._obey(claim)
-                known.append(claim)
-        position = max((claim.to_offset for claim in known if claim.partition == partition), default=0)
-        begin = self._log.watermarks(self._stream.topic)[partition].begin
+        still_open = [c for c in self._ledger.open_claims(self._stream.topic, self.epoch) if c.partition in partitions]
+        self._tell(still_open, ())
+        for claim in _one_of_each_work(still_open):
+            self._finish_work(claim)
+        positions = dict.fromkeys(partitions, 0)
+        for claim in [*known, *still_open]:
+            if claim.partition in positions:
+                positions[claim.partition] = max(positions[claim.partition], claim.to_offset)
+        marks = self._log.watermarks(self._stream.topic)
+        return {partition: self._begin(partition, at, marks[partition].begin) for partition, at in positions.items()}
+
+    def _begin(self, partition: int, position: int, begin: int) -> int:
+        """Where the partition is read on: at `position`, or at `begin` where the log has nothing before it any more."""
         offset = self._record_loss(partition, position, begin) if begin > position else position
         self._next[partition] = offset
         self._watch.resumed(self._stream.topic, partition, offset)
@@ -125,7 +132,7 @@ class Storer:
         self._tell(claims, ids)
         if own:
             self._finish(own, batches.only({claim.partition for claim in own}), fresh=True)
-        for claim in {each.work_id: each for each in claims if each.claim_id not in ids}.values():
+        for claim in _one_of_each_work(claim for claim in claims if claim.claim_id not in ids):
             self._finish_work(claim)
         self._next |= {claim.partition: claim.to_offset for claim in claims}
         return astray + [Done(c.partition, c.to_offset, astray=c.claim_id not in ids) for c in claims]
@@ -196,11 +203,6 @@ class Storer:
     def _tell(self, claims: Iterable[Claim], own: Collection[UUID]) -> None:
         for claim in claims:
             self._watch.claimed(claim, won=claim.claim_id in own)
-
-    def _obey(self, claim: Claim) -> None:
-        """Finish another member's claim."""
-        self._tell([claim], ())
-        self._finish_work(claim)
 
     def _finish_work(self, claim: Claim) -> None:
         """Store a claim that stands, and those that are stored with it: of the claims proposed together, which stand.
@@ -285,3 +287,7 @@ class Storer:
             with self._lock:
                 self.moved.add(stored)
             self._watch.stored(stored, insert_s)
+
+
+def _one_of_each_work(claims: Iterable[Claim]) -> Iterable[Claim]:
+    return {claim.work_id: claim for claim in claims}.values()
