@@ -15,6 +15,7 @@ import pytest
 from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.core.flood import CommonReject, Judged
 from headwater.core.ranges import Batch, Claim, Found, Message, Share, Stored
+from headwater.errors import Retry
 from headwater.ports import Ledger, Reject
 from tests.support.events import browser
 
@@ -106,6 +107,21 @@ def test_a_later_generation_adds_what_it_is_given(ledger: Ledger) -> None:
     assert sorted(ledger.present("browser", claim)) == list(range(6))
     _store(ledger, claim, lambda: whole.without(ledger.present("browser", claim)), generation=1)
     assert _found(ledger, claim) == Found(10, 0, 0, 10)
+
+
+def test_what_cannot_be_read_is_not_asked_for_again_and_again(ledger: Ledger) -> None:
+    """The topic may have been made anew, or its broker is away: then the member has to start again."""
+    claim = _obeyed(ledger, _claim(0, 10))
+    asked = 0
+
+    def read() -> Batch:
+        nonlocal asked
+        asked += 1
+        raise Retry("the topic was made again")
+
+    with pytest.raises(Retry, match="made again"):
+        _store(ledger, claim, read)
+    assert asked == 1
 
 
 def test_heartbeats_are_no_events(ledger: Ledger) -> None:

@@ -125,13 +125,18 @@ class ClickHouse:
     def insert_arrow(self, table: str, columns: Callable[[], Mapping[str, Column]], token: str) -> None:
         """Insert columns of equal length as one block under a token; `columns` is called once for each try.
 
-        What was sent is let go at once: while the server works, its memory is free for what is read next.
+        What was sent is let go at once: while the server works, its memory is free for what is read next. An error of
+        `columns` is not the server's, and ends the tries.
         """
         settings = {**EXACT_SETTINGS, **_STORE_SETTINGS, "insert_deduplication_token": token}
         client = self._client
 
         def send() -> None:
-            names, pieces = _ipc_stream(columns())
+            try:
+                given = columns()
+            except Retry as error:
+                raise _NotGivenError(error) from error
+            names, pieces = _ipc_stream(given)
             size_bytes = sum(piece.nbytes for piece in pieces)
             client.raw_insert(
                 table,
@@ -142,7 +147,17 @@ class ClickHouse:
                 transport_settings={"Content-Length": str(size_bytes)},
             )
 
-        _patiently(_PATIENCE_S, send)
+        try:
+            _patiently(_PATIENCE_S, send)
+        except _NotGivenError as error:
+            raise error.reason from None
+
+
+class _NotGivenError(Exception):
+    """What was to be inserted could not be had."""
+
+    def __init__(self, reason: Retry) -> None:
+        self.reason = reason
 
 
 def _ipc_stream(columns: Mapping[str, Column]) -> tuple[list[str], deque[memoryview]]:
