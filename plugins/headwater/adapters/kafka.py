@@ -99,7 +99,7 @@ class KafkaLog:
         start, end = max(from_offset, marks.begin), min(to_offset, marks.end)
         buffer = PartitionBuffer(topic, self._epochs.get(topic) or self.epoch(topic), partition, from_offset)
         if start < end:
-            with self._consumer(group="headwater-ranges", **{"enable.partition.eof": True}) as consumer:
+            with self._consumer(group="headwater-ranges", **_RANGES) as consumer:
                 consumer.assign([TopicPartition(topic, partition, start)])
                 silent_since = time.monotonic()
                 while not _read_to(end, consumer.consume(_CONSUME, timeout=1.0), buffer, topic):
@@ -112,7 +112,7 @@ class KafkaLog:
         start = max(from_offset, self.watermarks(topic)[partition].begin)
         if start >= to_offset:
             return False
-        with self._consumer(group="headwater-ranges", **{"enable.partition.eof": True}) as consumer:
+        with self._consumer(group="headwater-ranges", **_RANGES) as consumer:
             consumer.assign([TopicPartition(topic, partition, start)])
             silent_since = time.monotonic()
             while time.monotonic() - silent_since < _SILENCE_S:
@@ -198,6 +198,8 @@ def _coordinator_is_coming(error: BaseException) -> bool:
 _SOON = Retrying(
     retry=retry_if_exception(_coordinator_is_coming), wait=wait_fixed(0.2), stop=stop_after_delay(30), reraise=True
 )
+# Of a range that ends with the log, nothing more comes for which to wait.
+_RANGES: Mapping[str, str | float | bool] = {"enable.partition.eof": True, "fetch.min.bytes": 1}
 _MASK = (1 << 64) - 1
 _COLLECT_AFTER = 100_000
 
