@@ -90,7 +90,7 @@ def _open_claim(stage: Stage) -> None:
     stage.db.statements(
         [
             """INSERT INTO ops.claims
-            SELECT topic, epoch, 1, 0, 9, 9, 0, generateUUIDv4(), ingested_at - INTERVAL 20 MINUTE, 1, 'test'
+            SELECT topic, epoch, 1, 0, 9, 9, 0, generateUUIDv4(), ingested_at - INTERVAL 20 MINUTE, 1, 'test', []
             FROM ops.claims WHERE topic = 'geo_events' LIMIT 1"""
         ]
     )
@@ -101,7 +101,7 @@ def _gap(stage: Stage) -> None:
     stage.db.statements(
         [
             """INSERT INTO ops.claims
-            SELECT topic, epoch, partition, 900, 900, 0, 0, generateUUIDv4(), ingested_at, 1, 'test'
+            SELECT topic, epoch, partition, 900, 900, 0, 0, generateUUIDv4(), ingested_at, 1, 'test', []
             FROM ops.claims WHERE topic = 'geo_events' LIMIT 1""",
             """INSERT INTO ops.stored (topic, epoch, partition, from_offset, to_offset, claim_id, stored_at)
             SELECT topic, epoch, partition, from_offset, to_offset, claim_id, now64(3) FROM ops.claims WHERE from_offset = 900""",
