@@ -132,11 +132,7 @@ class ClickHouse:
         client = self._client
 
         def send() -> None:
-            try:
-                given = columns()
-            except Retry as error:
-                raise _NotGivenError(error) from error
-            names, pieces = _ipc_stream(given)
+            names, pieces = _ipc_stream(_given(columns))
             size_bytes = sum(piece.nbytes for piece in pieces)
             client.raw_insert(
                 table,
@@ -158,6 +154,13 @@ class _NotGivenError(Exception):
 
     def __init__(self, reason: Retry) -> None:
         self.reason = reason
+
+
+def _given(columns: Callable[[], Mapping[str, Column]]) -> Mapping[str, Column]:
+    try:
+        return columns()
+    except Retry as error:
+        raise _NotGivenError(error) from error
 
 
 def _ipc_stream(columns: Mapping[str, Column]) -> tuple[list[str], deque[memoryview]]:
