@@ -109,7 +109,9 @@ def test_a_mart_reads_the_days_that_its_filter_names(no_facts: ClickHouse, front
     client = clickhouse_connect.get_client(dsn=front.reader_url, autogenerate_session_id=False)
 
     def read(measure: str, mart: str, where: str) -> int:
-        result = client.query(f"SELECT * FROM analytics.{mart} WHERE {where}", settings={"wait_end_of_query": 1, "max_threads": 1})
+        result = client.query(
+            f"SELECT * FROM analytics.{mart} WHERE {where}", settings={"wait_end_of_query": 1, "max_threads": 1}
+        )
         return int(result.summary[measure])
 
     one_day = "hour >= '2026-02-12 00:00:00' AND hour < '2026-02-13 00:00:00'"
