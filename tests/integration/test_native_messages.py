@@ -53,8 +53,19 @@ def _headers(chance: random.Random) -> list[tuple[str, str | bytes | None]] | No
     return [(chance.choice(names), chance.choice(values)) for _ in range(count)] or None
 
 
-def _produce(broker: Broker, topic: str, count: int, chance: random.Random, *, transaction: bool = False) -> None:
-    settings: dict[str, Any] = {"bootstrap.servers": broker.bootstrap, "message.max.bytes": 3_000_000, "linger.ms": 20}
+def _produce(
+    broker: Broker,
+    topic: str,
+    count: int,
+    chance: random.Random,
+    *,
+    transaction: bool = False,
+    compression: str = "none",
+) -> None:
+    settings: dict[str, Any] = {
+        "bootstrap.servers": broker.bootstrap, "message.max.bytes": 3_000_000, "linger.ms": 20,
+        "compression.type": compression,
+    }  # fmt: skip
     producer = Producer({**settings, **({"transactional.id": topic} if transaction else {})})
     if transaction:
         producer.init_transactions(30)
@@ -98,13 +109,15 @@ def _read(log: KafkaLog, topic: str, count: int) -> list[Batch]:
 def test_both_ways_give_the_same(broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"seed {SEED}")
     chance = random.Random(SEED)
-    for transaction in (False, True, False):
-        _produce(broker, topic, 1_500, chance, transaction=transaction)
-    native = _columns(_read(KafkaLog(broker.bootstrap, group=f"{topic}-a"), topic, 4_503))
+    ways = ("none", "gzip", "snappy", "lz4", "zstd")
+    for number, compression in enumerate(ways):
+        _produce(broker, topic, 1_500, chance, transaction=number == 1, compression=compression)
+    total = 1_501 * len(ways)
+    native = _columns(_read(KafkaLog(broker.bootstrap, group=f"{topic}-a"), topic, total))
     monkeypatch.setattr(kafka_native, "library", lambda: None)
-    objects = _columns(_read(KafkaLog(broker.bootstrap, group=f"{topic}-b"), topic, 4_503))
+    objects = _columns(_read(KafkaLog(broker.bootstrap, group=f"{topic}-b"), topic, total))
     assert native == objects
-    assert sum(map(len, native.values())) == 4_503
+    assert sum(map(len, native.values())) == total
     origins = {origin for rows in native.values() for *_, origin, _ in rows}
     assert {"", "a.jsonl", "ü"} < origins
 
