@@ -22,6 +22,7 @@ from headwater.adapters.clickhouse import ClickHouse, ClickHouseLedger
 from headwater.adapters.clock import SystemClock
 from headwater.adapters.kafka import KafkaLog
 from headwater.app.ingest import Ingest
+from headwater.app.room import Room
 from headwater.contracts.streams import STREAMS
 from headwater.ports import FlushLimits
 
@@ -35,11 +36,11 @@ def headwater(given: Settings) -> Callable[[], None]:
     database = ClickHouse(given["writer_url"])
     database.query("SELECT 1")
     ledger = ClickHouseLedger(database)
-    log, clock = KafkaLog(given["bootstrap"]), SystemClock()
+    log, clock, room = KafkaLog(given["bootstrap"]), SystemClock(), Room()
 
     def drain() -> None:
         with ThreadPoolExecutor(len(given["streams"])) as pool:
-            engines = [Ingest(STREAMS[name], log, ledger, clock) for name in given["streams"]]
+            engines = [Ingest(STREAMS[name], log, ledger, clock, room=room) for name in given["streams"]]
             for done in [pool.submit(engine.drain, FlushLimits()) for engine in engines]:
                 done.result()
 

@@ -44,6 +44,7 @@ from headwater.app.reconcile import PartitionBooks, reconcile
 from headwater.app.reload import Reload, propose_reload
 from headwater.app.replay import Replay, Replayed
 from headwater.app.retire import propose_retirement
+from headwater.app.room import Room
 from headwater.app.send_clicks import SentClicks, send_clicks
 from headwater.app.sources import SourceEvents, source_events
 from headwater.app.storing import Moved
@@ -90,6 +91,7 @@ class Platform:
         self.database = ClickHouse(writer.get_secret_value())
         self.ledger = ClickHouseLedger(self.database)
         self.log = KafkaLog(self.settings.kafka_bootstrap)
+        self._room = Room()
         self._replay = Replay(self.log, ClickHouseReplays(self.database), self.clock, self.drain)
         self._loader = Loader(self.log, self.ledger, self.database, self.clock)
 
@@ -362,7 +364,7 @@ class Platform:
 
     def _ingest(self, stream: str, watch: Watch | None = None, reject_ratio: float | None = None) -> Ingest:
         flood = FloodLimit(self.settings.reject_ratio if reject_ratio is None else reject_ratio)
-        return Ingest(STREAMS[stream], self.log, self.ledger, self.clock, watch, flood)
+        return Ingest(STREAMS[stream], self.log, self.ledger, self.clock, watch, flood, self._room)
 
 
 def _ids_and_names(users: Sequence[str], emails: Sequence[str]) -> tuple[list[UUID], list[str]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+from headwater.app.room import Room
 from headwater.app.storing import Done, Moved, Storer
 from headwater.contracts.streams import Stream
 from headwater.core.flood import FloodLimit
@@ -41,11 +42,13 @@ class Ingest:
         clock: Clock,
         watch: Watch | None = None,
         flood: FloodLimit | None = None,
+        room: Room | None = None,
     ) -> None:
         self._topic = stream.topic
         self._log = log
         self._ledger = ledger
         self._clock = clock
+        self._room = room or Room()
         self._storer = Storer(stream, log, ledger, clock, watch, flood)
 
     def drain(self, limits: FlushLimits, timeout_s: float = 600.0) -> Moved:
@@ -63,6 +66,8 @@ class Ingest:
                 line.step()
                 if line.caught_up and line.has_read(until):
                     line.finish()
+                    if self._storer.has_stored(until):
+                        return self._storer.moved
                 if line.caught_up and line.has_news() and not self._unread(until):
                     line.finish()
                     return self._storer.moved
@@ -87,7 +92,11 @@ class Ingest:
             ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="store") as pool,
             self._log.join(self._topic, self._storer.resume) as reader,
         ):
-            yield _Line(reader, self._storer, pool, limits)
+            line = _Line(reader, self._storer, pool, limits, self._room)
+            try:
+                yield line
+            finally:
+                line.leave_room()
 
     def _behind(self, until: dict[int, int]) -> dict[int, int]:
         """Partitions whose stored claims do not reach `until` yet, with the offset they have reached."""
@@ -120,11 +129,16 @@ class Ingest:
 class _Line:
     """Reads in this thread and stores in others: of one partition one batch after the other."""
 
-    def __init__(self, reader: EventReader, storer: Storer, pool: ThreadPoolExecutor, limits: FlushLimits) -> None:
+    def __init__(
+        self, reader: EventReader, storer: Storer, pool: ThreadPoolExecutor, limits: FlushLimits, room: Room
+    ) -> None:
         self._reader = reader
         self._storer = storer
         self._pool = pool
         self._limits = limits
+        self._room = room
+        self._has_place = False
+        self._is_behind = False
         # Each with its partitions, the oldest first.
         self._storing: list[tuple[set[int], Future[list[Done]]]] = []
         self._quiet_since_s = self._asked_s = time.monotonic()
@@ -153,8 +167,19 @@ class _Line:
             self._settle(each)
         while len(self._storing) >= _AT_ONCE:
             self._settle(self._storing[0])
+        if self._is_behind and not self._has_place:  # a whole batch comes to be held
+            self._has_place = self._room.take()
         self._store(self._reader.poll(self._limits, _POLL_S))
+        self._is_behind = not self._reader.caught_up
+        if not self._is_behind:
+            self.leave_room()
         self._look_when_quiet()
+
+    def leave_room(self) -> None:
+        """Give back the place of what is being read."""
+        if self._has_place:
+            self._has_place = False
+            self._room.give_back()
 
     def finish(self) -> None:
         """Store everything that was read."""
@@ -170,7 +195,15 @@ class _Line:
         partitions = {batch.partition for batch in batches}
         for each in [each for each in self._storing if each[0] & partitions]:
             self._settle(each)
-        self._storing.append((partitions, self._pool.submit(self._storer.store, held)))
+        work = self._store_in_place if self._has_place else self._storer.store
+        self._storing.append((partitions, self._pool.submit(work, held)))
+        self._has_place = False
+
+    def _store_in_place(self, held: Held) -> list[Done]:
+        try:
+            return self._storer.store(held)
+        finally:
+            self._room.give_back()
 
     def _look_when_quiet(self) -> None:
         """A client may wait for ever, without a word, for messages of a topic that was deleted and made again."""

@@ -137,6 +137,10 @@ class Storer:
         self._next |= {claim.partition: claim.to_offset for claim in claims}
         return astray + [Done(c.partition, c.to_offset, astray=c.claim_id not in ids) for c in claims]
 
+    def has_stored(self, until: Mapping[int, int]) -> bool:
+        """Whether this member knows without looking that everything before these offsets is stored."""
+        return all(self._next.get(partition, 0) >= offset for partition, offset in until.items())
+
     def notice_new_epoch(self) -> None:
         """The same as before every batch, for a member that reads nothing; while Kafka is away, it goes on waiting."""
         try:
