@@ -56,7 +56,6 @@ def test_messages_that_come_after_they_were_booked_as_lost_are_noticed(scenario:
     scenario.crew.stop_all()
     with pytest.raises(Stop, match="does not add up"):
         scenario.reconcile()
-        print(f"Nothing was noticed. The sleeper said:\n{sleeper.log}")
 
 
 def test_a_topic_made_again_while_nobody_read_starts_books_of_its_own(scenario: Scenario) -> None:

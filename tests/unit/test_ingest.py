@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog
+from headwater.adapters.memory import FixedClock, MemoryLedger, MemoryLog, _MemoryReader
 from headwater.app.ingest import Ingest
 from headwater.app.storing import Moved
 from headwater.contracts.streams import STREAMS
@@ -121,6 +122,56 @@ def test_offsets_that_retention_removed_are_recorded_loudly(log: MemoryLog, capl
         moved = _drain(log, MemoryLedger())
     assert (moved.staged, moved.lost) == (12, 8)
     assert "retention removed 8 offsets" in caplog.text
+
+
+class _Asked(MemoryLedger):
+    """Counts how often somebody looked for open claims."""
+
+    times = 0
+
+    def open_claims(self, topic: str, epoch: UUID) -> Sequence[Claim]:
+        self.times += 1
+        return super().open_claims(topic, epoch)
+
+
+class _LateReader(_MemoryReader):
+    """Has nothing to read until a frozen member lost its partitions: after the drain asked what is left to do."""
+
+    def __init__(self, log: MemoryLog, ledger: _Asked, resume: Callable[[Collection[int]], Mapping[int, int]]) -> None:
+        super().__init__(log, BROWSER.topic, {})
+        self._ledger = ledger
+        self._resume = resume
+
+    def poll(self, limits: FlushLimits, timeout_s: float) -> Sequence[Batch]:
+        if not self._positions and self._ledger.times >= 2:
+            self._positions = dict(self._resume(range(3)))
+        if self._positions:
+            return super().poll(limits, timeout_s)
+        self.caught_up = True
+        return []
+
+
+def test_a_drain_does_not_end_before_an_open_claim_whose_messages_are_gone(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dies(MemoryLedger):
+        def store(self, stream: str, claims: Sequence[Claim], read: Source, generation: int) -> None:
+            raise Stop("killed")
+
+    _send(log, 0, 30)
+    ledger = _Asked()
+    with pytest.raises(Stop, match="killed"):
+        _drain(log, Dies(ledger.books))
+    for partition, marks in log.watermarks(BROWSER.topic).items():
+        log.retire(BROWSER.topic, partition, marks.end)
+
+    @contextmanager
+    def join(_topic: str, resume: Callable[[Collection[int]], Mapping[int, int]]) -> Iterator[_LateReader]:
+        yield _LateReader(log, ledger, resume)
+
+    monkeypatch.setattr(log, "join", join)
+    assert _drain(log, ledger).lost == 30
+    assert not ledger.open_claims(BROWSER.topic, log.epoch(BROWSER.topic))
 
 
 def test_what_was_sent_is_held_no_more_while_it_is_stored(log: MemoryLog) -> None:

@@ -100,18 +100,32 @@ class Ingest:
 
     def _behind(self, until: dict[int, int]) -> dict[int, int]:
         """Partitions whose stored claims do not reach `until` yet, with the offset they have reached."""
+        reached, open_from = self._reached()
+        done = {p: open_from.get(p, reached.get(p, 0)) for p in until}
+        return {p: done[p] for p, end in until.items() if done[p] < end}
+
+    def _unread(self, until: dict[int, int]) -> list[int]:
+        """Partitions behind `until` for which there is something to do.
+
+        That is a claim to be finished, also where its messages are gone, or messages: the last offsets may be markers
+        of transactions.
+        """
+        reached, open_from = self._reached()
+        has = self._log.has_messages
+        return [
+            p
+            for p, end in until.items()
+            if open_from.get(p, end) < end or (reached.get(p, 0) < end and has(self._topic, p, reached.get(p, 0), end))
+        ]
+
+    def _reached(self) -> tuple[dict[int, int], dict[int, int]]:
+        """By partition: the offset after its last claim, and where its first claim begins that is not stored."""
         epoch = self._storer.epoch
         reached = {c.partition: c.to_offset for c in self._ledger.claims(self._topic, epoch)}
         open_from: dict[int, int] = {}
         for claim in self._ledger.open_claims(self._topic, epoch):
             open_from.setdefault(claim.partition, claim.from_offset)
-        done = {p: open_from.get(p, reached.get(p, 0)) for p in until}
-        return {p: done[p] for p, end in until.items() if done[p] < end}
-
-    def _unread(self, until: dict[int, int]) -> list[int]:
-        """Partitions behind `until` that hold messages there: the last offsets may be markers of transactions."""
-        has = self._log.has_messages
-        return [p for p, done in self._behind(until).items() if has(self._topic, p, done, until[p])]
+        return reached, open_from
 
     def _tell_other_epochs(self) -> None:
         """Say once that this is another topic of the same name, and up to where the earlier one was claimed."""
