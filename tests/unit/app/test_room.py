@@ -25,15 +25,19 @@ FEW = FlushLimits(rows=5)
 
 
 class _Watched(Room):
-    """Tells when somebody asks for a place."""
+    """Tells when somebody asks for a place, and whether the first to get one waited until it was given back."""
 
     def __init__(self, places: int, patience_s: float) -> None:
         super().__init__(places, patience_s)
-        self.asked = threading.Event()
+        self.asked, self.given = threading.Event(), threading.Event()
+        self.waited: bool | None = None
 
     def take(self) -> bool:
         self.asked.set()
-        return super().take()
+        taken = super().take()
+        if self.waited is None:
+            self.waited = self.given.is_set()
+        return taken
 
 
 @pytest.fixture
@@ -52,15 +56,15 @@ def _drain(log: MemoryLog, ledger: MemoryLedger, room: Room) -> int:
 
 
 def test_a_backlog_is_not_read_while_the_room_is_full(log: MemoryLog) -> None:
-    room, ledger = _Watched(places=1, patience_s=60), MemoryLedger()
-    assert room.take()
-    room.asked.clear()
+    room, ledger = _Watched(places=0, patience_s=60), MemoryLedger()
     with ThreadPoolExecutor(1) as pool:
         drained = pool.submit(_drain, log, ledger, room)
         assert room.asked.wait(30)
         claimed = sum(claim.messages for claim in ledger.claims(BROWSER.topic, log.epoch(BROWSER.topic)))
+        room.given.set()
         room.give_back()
         assert drained.result(30) == 60
+    assert room.waited
     # What was read before anybody knew of a backlog needs no place: a poll of each of the three partitions.
     assert claimed <= 15
     assert room.take(), "Every place is given back."
