@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ CHART_FILES: Mapping[str, Document] = {Path(name).stem: chart for name, chart in
 SLUGS = sorted(dashboard["slug"] for _, dashboard in of_kind(ASSETS, "dashboards"))
 _SLOWEST_S = 2.0
 _TRIES = 5
+_A_MINUTE = timedelta(minutes=1)
 # Set to write the pictures of docs/img anew.
 PICTURES = os.environ.get("HEADWATER_PICTURES")
 
@@ -149,8 +150,25 @@ def test_a_chart_shows_what_an_independent_query_says(
     seen: Mapping[str, Seen], api: Api, platform: Platform, name: str
 ) -> None:
     answer = _answer(seen, api, name)
-    for truth, result in zip(TRUTHS[name], answer.body["result"], strict=True):
+    results = answer.body["result"]
+    for _ in range(_TRIES):
+        if not any(_saw_a_minute_end(result) for result in results):
+            break
+        results = api.ask({**answer.payload, "force": True})
+    for truth, result in zip(TRUTHS[name], results, strict=True):
         _assert_true(platform, truth, result, "1")
+
+
+def test_an_answer_that_saw_a_minute_end_is_known() -> None:
+    ended = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    answers = {
+        seconds: {
+            "to_dttm": ended.timestamp() * 1000 - 1000,
+            "queried_dttm": (ended + timedelta(seconds=seconds)).isoformat(),
+        }
+        for seconds in (-1, 0, 1)
+    }
+    assert {seconds: _saw_a_minute_end(answer) for seconds, answer in answers.items()} == {-1: False, 0: True, 1: True}
 
 
 @pytest.mark.parametrize("name", sorted(name for name, truths in TRUTHS.items() if truths[0].filters))
@@ -247,6 +265,15 @@ def test_a_filter_a_cross_filter_and_a_download_do_what_they_say(visit: Visit, s
     lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
     assert lines[0] == "Page,Events"
     assert lines[1].startswith("/")
+
+
+def _saw_a_minute_end(result: Mapping[str, Any]) -> bool:
+    """Whether a minute ended between the end of a relative range and the answer: its row of zero has no known place."""
+    if "queried_dttm" not in result:  # the world map's older interface does not say when it answered
+        return False
+    asked = datetime.fromtimestamp(result["to_dttm"] / 1000, UTC)
+    answered = datetime.fromisoformat(result["queried_dttm"])
+    return timedelta() <= answered - asked < _A_MINUTE and answered.minute != asked.minute
 
 
 def _best_of(tries: int, ask: Callable[[], Sequence[Mapping[str, Any]]]) -> tuple[Sequence[Mapping[str, Any]], float]:
