@@ -1299,7 +1299,7 @@ CREATE MATERIALIZED VIEW ops.aggregation_clicks_parse TO ops.aggregation_clicks_
 AS SELECT
     message,
     x,
-    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['product_id', 'count', 'timestamp']) OR (arrayAll(n -> (n IN ['product_id', 'count', 'timestamp']), names) AND (arrayUniq(names) = length(names)))) AND (NOT ((NOT match(x.product_id, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.product_id) < 0) OR (toFloat64OrZero(x.product_id) > 4294967295)) OR (NOT match(raw, '"product_id": ?[0-9]')) OR (NOT match(x.count, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.count) < 0) OR (toFloat64OrZero(x.count) > 4294967295)) OR (NOT match(raw, '"count": ?[0-9]')) OR (NOT match(x.timestamp, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.timestamp) < 0) OR (toFloat64OrZero(x.timestamp) > 10413792000)) OR (NOT match(raw, '"timestamp": ?[0-9]')))) AS usual
+    notEmpty(names) AND (length(raw) <= 1000000) AND ((names = ['product_id', 'count', 'timestamp']) OR (arrayAll(n -> (n IN ['product_id', 'count', 'timestamp']), names) AND (arrayUniq(names) = length(names)))) AND (NOT ((NOT match(x.product_id, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.product_id) < 0) OR (toFloat64OrZero(x.product_id) > 4294967295)) OR (NOT match(raw, '"product_id": ?[0-9]')) OR (NOT match(x.count, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.count) < 0) OR (toFloat64OrZero(x.count) > 4294967295)) OR (NOT match(raw, '"count": ?[0-9]')) OR (NOT match(x.timestamp, '^[0-9]{1,12}$')) OR ((toFloat64OrZero(x.timestamp) < 0) OR (toFloat64OrZero(x.timestamp) > 10413792000)) OR (NOT match(raw, '"timestamp": ?[0-9]')))) AS usual
 FROM
 (
     SELECT
@@ -1668,7 +1668,7 @@ AS SELECT
     message,
     x,
     toDateTime64OrZero(x.event_timestamp, 6, 'UTC') AS event_timestamp_at,
-    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent']) OR (arrayAll(n -> (n IN ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR (length(x.event_timestamp) NOT IN (19, 21, 22, 23, 24, 25, 26)) OR (x.event_timestamp < '2000') OR (x.event_timestamp >= '2299') OR (NOT startsWith(toString(event_timestamp_at), x.event_timestamp)) OR (event_timestamp_at > addDays(kafka_time, 1)) OR match(x.event_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.event_type = '') OR empty(x.click_id) OR match(x.browser_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.browser_language, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.browser_user_agent, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
+    notEmpty(names) AND (length(raw) <= 1000000) AND ((names = ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent']) OR (arrayAll(n -> (n IN ['event_id', 'event_timestamp', 'event_type', 'click_id', 'browser_name', 'browser_language', 'browser_user_agent']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR (length(x.event_timestamp) NOT IN (19, 21, 22, 23, 24, 25, 26)) OR (x.event_timestamp < '2000') OR (x.event_timestamp >= '2299') OR (NOT startsWith(toString(event_timestamp_at), x.event_timestamp)) OR (event_timestamp_at > addDays(kafka_time, 1)) OR match(x.event_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.event_type = '') OR empty(x.click_id) OR match(x.browser_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.browser_language, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR ((ascii(x.browser_user_agent) IN (45, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 91, 102, 116, 123)) AND match(x.browser_user_agent, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)')))) AS usual
 FROM
 (
     SELECT
@@ -2007,7 +2007,7 @@ CREATE MATERIALIZED VIEW ops.device_judge TO ops.device_judged
         os_name LowCardinality(String),
         os_timezone LowCardinality(String),
         device_type LowCardinality(String),
-        device_is_mobile String,
+        device_is_mobile Nullable(Bool),
         user_custom_id String,
         user_domain_id UUID),
     `unknown_fields` UInt64,
@@ -2026,7 +2026,7 @@ FROM
 (
     SELECT
         *,
-        JSONExtract(concat('[', arrayStringConcat(given, ','), ']'), 'Tuple(click_id UUID, os LowCardinality(String), os_name LowCardinality(String), os_timezone LowCardinality(String), device_type LowCardinality(String), device_is_mobile String, user_custom_id String, user_domain_id UUID)') AS x,
+        JSONExtract(concat('[', arrayStringConcat(given, ','), ']'), 'Tuple(click_id UUID, os LowCardinality(String), os_name LowCardinality(String), os_timezone LowCardinality(String), device_type LowCardinality(String), device_is_mobile Nullable(Bool), user_custom_id String, user_domain_id UUID)') AS x,
         arrayFirstIndex(f -> (f != 0), faults) AS which,
         multiIf(length(raw) > 1000000, 12, empty(names) AND (NOT isValidJSON(raw)), 13, empty(names) AND (JSONType(raw) != 'Object'), 14, has(names, 'headwater_heartbeat'), 15, arrayFirst(f -> (f != 0), faults)) AS judged
     FROM
@@ -2070,7 +2070,7 @@ CREATE TABLE ops.device_judged
         os_name LowCardinality(String),
         os_timezone LowCardinality(String),
         device_type LowCardinality(String),
-        device_is_mobile String,
+        device_is_mobile Nullable(Bool),
         user_custom_id String,
         user_domain_id UUID),
     `unknown_fields` UInt32,
@@ -2106,7 +2106,7 @@ AS SELECT
     x.os_name AS os_name,
     x.os_timezone AS os_timezone,
     x.device_type AS device_type,
-    transform(x.device_is_mobile, ['true', 'false'], [true, false], NULL) AS device_is_mobile,
+    x.device_is_mobile AS device_is_mobile,
     x.user_custom_id AS user_custom_id,
     x.user_domain_id AS user_domain_id,
     unknown_fields AS unknown_fields,
@@ -2151,7 +2151,7 @@ CREATE MATERIALIZED VIEW ops.device_parse TO ops.device_parsed
         os_name LowCardinality(String),
         os_timezone LowCardinality(String),
         device_type LowCardinality(String),
-        device_is_mobile String,
+        device_is_mobile Nullable(Bool),
         user_custom_id String,
         user_domain_id UUID),
     `usual` UInt8
@@ -2159,14 +2159,14 @@ CREATE MATERIALIZED VIEW ops.device_parse TO ops.device_parsed
 AS SELECT
     message,
     x,
-    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id']) OR (arrayAll(n -> (n IN ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.click_id) OR match(x.os, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.os_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.os_timezone, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.device_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.device_is_mobile NOT IN ('', 'true', 'false')) OR (multiSearchAny(raw, ['"device_is_mobile":true', '"device_is_mobile":false', '"device_is_mobile": true', '"device_is_mobile": false']) != (x.device_is_mobile != '')) OR match(x.user_custom_id, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR empty(x.user_domain_id))) AS usual
+    notEmpty(names) AND (length(raw) <= 1000000) AND ((names = ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id']) OR (arrayAll(n -> (n IN ['click_id', 'os', 'os_name', 'os_timezone', 'device_type', 'device_is_mobile', 'user_custom_id', 'user_domain_id']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.click_id) OR match(x.os, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.os_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.os_timezone, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.device_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR ((substring(raw, position(raw, '"device_is_mobile":'), 22) NOT IN ('"device_is_mobile":tru', '"device_is_mobile":fal', '"device_is_mobile":nul', '"device_is_mobile":"",', '"device_is_mobile":""}', '"device_is_mobile": tr', '"device_is_mobile": fa', '"device_is_mobile": nu', '"device_is_mobile": ""')) AND has(names, 'device_is_mobile')) OR ((ascii(x.user_custom_id) IN (45, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 91, 102, 116, 123)) AND match(x.user_custom_id, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)')) OR empty(x.user_domain_id))) AS usual
 FROM
 (
     SELECT
         raw,
         kafka_time,
         (raw, epoch, partition, offset, kafka_time, ingested_at, origin, origin_line) AS message,
-        JSONExtract(raw, 'Tuple(click_id UUID, os LowCardinality(String), os_name LowCardinality(String), os_timezone LowCardinality(String), device_type LowCardinality(String), device_is_mobile String, user_custom_id String, user_domain_id UUID)') AS x,
+        JSONExtract(raw, 'Tuple(click_id UUID, os LowCardinality(String), os_name LowCardinality(String), os_timezone LowCardinality(String), device_type LowCardinality(String), device_is_mobile Nullable(Bool), user_custom_id String, user_domain_id UUID)') AS x,
         JSONExtractKeys(raw) AS names
     FROM ops.device_landing
 );
@@ -2188,7 +2188,7 @@ CREATE TABLE ops.device_parsed
         os_name LowCardinality(String),
         os_timezone LowCardinality(String),
         device_type LowCardinality(String),
-        device_is_mobile String,
+        device_is_mobile Nullable(Bool),
         user_custom_id String,
         user_domain_id UUID),
     `usual` UInt8
@@ -2283,7 +2283,7 @@ AS SELECT
     x.os_name AS os_name,
     x.os_timezone AS os_timezone,
     x.device_type AS device_type,
-    transform(x.device_is_mobile, ['true', 'false'], [true, false], NULL) AS device_is_mobile,
+    x.device_is_mobile AS device_is_mobile,
     x.user_custom_id AS user_custom_id,
     x.user_domain_id AS user_domain_id,
     0 AS unknown_fields,
@@ -2432,6 +2432,8 @@ CREATE MATERIALIZED VIEW ops.geo_judge TO ops.geo_judged
         geo_timezone LowCardinality(String),
         geo_region_name LowCardinality(String),
         ip_address String),
+    `geo_latitude_number` Nullable(Float64),
+    `geo_longitude_number` Nullable(Float64),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
@@ -2440,6 +2442,8 @@ CREATE MATERIALIZED VIEW ops.geo_judge TO ops.geo_judged
 AS SELECT
     message,
     x,
+    toFloat64OrNull(x.geo_latitude) AS geo_latitude_number,
+    toFloat64OrNull(x.geo_longitude) AS geo_longitude_number,
     length(arrayExcept(arrayDistinct(names), ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'])) AS unknown_fields,
     ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
     ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address'][if(judged > 11, 0, which)] AS field,
@@ -2494,6 +2498,8 @@ CREATE TABLE ops.geo_judged
         geo_timezone LowCardinality(String),
         geo_region_name LowCardinality(String),
         ip_address String),
+    `geo_latitude_number` Nullable(Float64),
+    `geo_longitude_number` Nullable(Float64),
     `unknown_fields` UInt32,
     `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     `field` LowCardinality(String),
@@ -2522,8 +2528,8 @@ CREATE MATERIALIZED VIEW ops.geo_judged_to_staging TO analytics.events_geo_raw
 )
 AS SELECT
     x.click_id AS click_id,
-    toFloat64OrNull(x.geo_latitude) AS geo_latitude,
-    toFloat64OrNull(x.geo_longitude) AS geo_longitude,
+    geo_latitude_number AS geo_latitude,
+    geo_longitude_number AS geo_longitude,
     x.geo_country AS geo_country,
     x.geo_timezone AS geo_timezone,
     x.geo_region_name AS geo_region_name,
@@ -2572,12 +2578,16 @@ CREATE MATERIALIZED VIEW ops.geo_parse TO ops.geo_parsed
         geo_timezone LowCardinality(String),
         geo_region_name LowCardinality(String),
         ip_address String),
+    `geo_latitude_number` Nullable(Float64),
+    `geo_longitude_number` Nullable(Float64),
     `usual` UInt8
 )
 AS SELECT
     message,
     x,
-    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address']) OR (arrayAll(n -> (n IN ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.click_id) OR (NOT match(x.geo_latitude, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((toFloat64OrZero(x.geo_latitude) < -90) OR (toFloat64OrZero(x.geo_latitude) > 90)) OR (NOT match(x.geo_longitude, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((toFloat64OrZero(x.geo_longitude) < -180) OR (toFloat64OrZero(x.geo_longitude) > 180)) OR match(x.geo_country, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.geo_timezone, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.geo_region_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.ip_address, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
+    toFloat64OrNull(x.geo_latitude) AS geo_latitude_number,
+    toFloat64OrNull(x.geo_longitude) AS geo_longitude_number,
+    notEmpty(names) AND (length(raw) <= 1000000) AND ((names = ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address']) OR (arrayAll(n -> (n IN ['click_id', 'geo_latitude', 'geo_longitude', 'geo_country', 'geo_timezone', 'geo_region_name', 'ip_address']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.click_id) OR (NOT match(x.geo_latitude, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((ifNull(geo_latitude_number, 0) < -90) OR (ifNull(geo_latitude_number, 0) > 90)) OR (NOT match(x.geo_longitude, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((ifNull(geo_longitude_number, 0) < -180) OR (ifNull(geo_longitude_number, 0) > 180)) OR match(x.geo_country, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.geo_timezone, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.geo_region_name, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.ip_address, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
 FROM
 (
     SELECT
@@ -2608,6 +2618,8 @@ CREATE TABLE ops.geo_parsed
         geo_timezone LowCardinality(String),
         geo_region_name LowCardinality(String),
         ip_address String),
+    `geo_latitude_number` Nullable(Float64),
+    `geo_longitude_number` Nullable(Float64),
     `usual` UInt8
 )
 ENGINE = `Null`;
@@ -2695,8 +2707,8 @@ CREATE MATERIALIZED VIEW ops.geo_usual_to_staging TO analytics.events_geo_raw
 )
 AS SELECT
     x.click_id AS click_id,
-    toFloat64OrNull(x.geo_latitude) AS geo_latitude,
-    toFloat64OrNull(x.geo_longitude) AS geo_longitude,
+    geo_latitude_number AS geo_latitude,
+    geo_longitude_number AS geo_longitude,
     x.geo_country AS geo_country,
     x.geo_timezone AS geo_timezone,
     x.geo_region_name AS geo_region_name,
@@ -2772,6 +2784,8 @@ CREATE MATERIALIZED VIEW ops.interaction_judge TO ops.interaction_judged
         event_timestamp String,
         page_url_path String),
     `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+    `x_number` Nullable(Float64),
+    `y_number` Nullable(Float64),
     `unknown_fields` UInt64,
     `verdict` String,
     `field` String,
@@ -2781,6 +2795,8 @@ AS SELECT
     message,
     x,
     parseDateTime64BestEffortOrNull(nullIf(x.event_timestamp, ''), 6, 'UTC') AS event_timestamp_at,
+    toFloat64OrNull(x.x) AS x_number,
+    toFloat64OrNull(x.y) AS y_number,
     length(arrayExcept(arrayDistinct(names), ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'])) AS unknown_fields,
     ['missing_field', 'wrong_type', 'wrong_type', 'wrong_type', 'implausible_time', 'wrong_type', 'implausible_time', 'implausible_time', 'wrong_type', 'wrong_type', 'out_of_range', 'too_large', 'invalid_json', 'not_an_object', 'heartbeat'][judged] AS verdict,
     ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path'][if(judged > 11, 0, which)] AS field,
@@ -2839,6 +2855,8 @@ CREATE TABLE ops.interaction_judged
         event_timestamp String,
         page_url_path String),
     `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+    `x_number` Nullable(Float64),
+    `y_number` Nullable(Float64),
     `unknown_fields` UInt32,
     `verdict` LowCardinality(String) COMMENT 'Empty: accepted; heartbeat; else the reason of the reject',
     `field` LowCardinality(String),
@@ -2874,8 +2892,8 @@ AS SELECT
     x.event_type AS event_type,
     x.event_title AS event_title,
     x.element_id AS element_id,
-    toFloat64OrNull(x.x) AS x,
-    toFloat64OrNull(x.y) AS y,
+    x_number AS x,
+    y_number AS y,
     x.payload AS payload,
     event_timestamp_at AS event_timestamp,
     x.page_url_path AS page_url_path,
@@ -2927,13 +2945,17 @@ CREATE MATERIALIZED VIEW ops.interaction_parse TO ops.interaction_parsed
         event_timestamp String,
         page_url_path String),
     `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+    `x_number` Nullable(Float64),
+    `y_number` Nullable(Float64),
     `usual` UInt8
 )
 AS SELECT
     message,
     x,
     toDateTime64OrNull(nullIf(x.event_timestamp, ''), 6, 'UTC') AS event_timestamp_at,
-    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path']) OR (arrayAll(n -> (n IN ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR empty(x.click_id) OR match(x.event_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.event_type = '') OR match(x.event_title, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.element_id, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (NOT match(x.x, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((toFloat64OrZero(x.x) < -1000000) OR (toFloat64OrZero(x.x) > 1000000)) OR (NOT match(x.y, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((toFloat64OrZero(x.y) < -1000000) OR (toFloat64OrZero(x.y) > 1000000)) OR (match(x.payload, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') AND (JSONType(raw, 'payload') != 'String')) OR ((x.event_timestamp != '') AND ifNull((length(x.event_timestamp) NOT IN (19, 21, 22, 23, 24, 25, 26)) OR (x.event_timestamp < '2000') OR (x.event_timestamp >= '2299') OR (NOT startsWith(toString(event_timestamp_at), x.event_timestamp)) OR (event_timestamp_at > addDays(kafka_time, 1)), 1)) OR match(x.page_url_path, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
+    toFloat64OrNull(x.x) AS x_number,
+    toFloat64OrNull(x.y) AS y_number,
+    notEmpty(names) AND (length(raw) <= 1000000) AND ((names = ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path']) OR (arrayAll(n -> (n IN ['event_id', 'click_id', 'event_type', 'event_title', 'element_id', 'x', 'y', 'payload', 'event_timestamp', 'page_url_path']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR empty(x.click_id) OR match(x.event_type, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.event_type = '') OR ((ascii(x.event_title) IN (45, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 91, 102, 116, 123)) AND match(x.event_title, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)')) OR match(x.element_id, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (NOT match(x.x, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((ifNull(x_number, 0) < -1000000) OR (ifNull(x_number, 0) > 1000000)) OR (NOT match(x.y, '^(?:|[+-]?[0-9]{1,15}(?:\\.[0-9]{0,17})?(?:[eE][+-]?[0-9]{1,3})?)$')) OR ((ifNull(y_number, 0) < -1000000) OR (ifNull(y_number, 0) > 1000000)) OR (match(x.payload, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') AND (JSONType(raw, 'payload') != 'String')) OR ((x.event_timestamp != '') AND ifNull((length(x.event_timestamp) NOT IN (19, 21, 22, 23, 24, 25, 26)) OR (x.event_timestamp < '2000') OR (x.event_timestamp >= '2299') OR (NOT startsWith(toString(event_timestamp_at), x.event_timestamp)) OR (event_timestamp_at > addDays(kafka_time, 1)), 1)) OR ((ascii(x.page_url_path) IN (45, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 91, 102, 116, 123)) AND match(x.page_url_path, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)')))) AS usual
 FROM
 (
     SELECT
@@ -2968,6 +2990,8 @@ CREATE TABLE ops.interaction_parsed
         event_timestamp String,
         page_url_path String),
     `event_timestamp_at` Nullable(DateTime64(6, 'UTC')),
+    `x_number` Nullable(Float64),
+    `y_number` Nullable(Float64),
     `usual` UInt8
 )
 ENGINE = `Null`;
@@ -3062,8 +3086,8 @@ AS SELECT
     x.event_type AS event_type,
     x.event_title AS event_title,
     x.element_id AS element_id,
-    toFloat64OrNull(x.x) AS x,
-    toFloat64OrNull(x.y) AS y,
+    x_number AS x,
+    y_number AS y,
     x.payload AS payload,
     event_timestamp_at AS event_timestamp,
     x.page_url_path AS page_url_path,
@@ -3373,7 +3397,7 @@ CREATE MATERIALIZED VIEW ops.location_parse TO ops.location_parsed
 AS SELECT
     message,
     x,
-    (length(raw) <= 1000000) AND notEmpty(names) AND ((names = ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign']) OR (arrayAll(n -> (n IN ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR match(x.page_url, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.page_url_path, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR (x.page_url_path = '') OR match(x.referer_url, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.referer_medium, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_medium, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_source, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_content, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_campaign, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
+    notEmpty(names) AND (length(raw) <= 1000000) AND ((names = ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign']) OR (arrayAll(n -> (n IN ['event_id', 'page_url', 'page_url_path', 'referer_url', 'referer_medium', 'utm_medium', 'utm_source', 'utm_content', 'utm_campaign']), names) AND (arrayUniq(names) = length(names)))) AND (NOT (empty(x.event_id) OR ((ascii(x.page_url) IN (45, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 91, 102, 116, 123)) AND match(x.page_url, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)')) OR ((ascii(x.page_url_path) IN (45, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 91, 102, 116, 123)) AND match(x.page_url_path, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)')) OR (x.page_url_path = '') OR ((ascii(x.referer_url) IN (45, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 91, 102, 116, 123)) AND match(x.referer_url, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)')) OR match(x.referer_medium, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_medium, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_source, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_content, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)') OR match(x.utm_campaign, '^(?:[\\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)'))) AS usual
 FROM
 (
     SELECT

@@ -53,6 +53,24 @@ def test_python_and_engine_agree_on_strings_of_a_megabyte(stream: Stream, contra
     assert [_kind(verdict) for verdict in in_python[:3]] == ["accepted", "too_large", "accepted"]
 
 
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=lambda stream: stream.name)
+def test_python_and_engine_agree_on_every_way_to_write_a_value(stream: Stream, contract_engine: ClickHouse) -> None:
+    """The engine tells some values by the characters behind their names."""
+    usual = json.loads(example_message(stream))
+    values = ["true", "false", "null", "0", "1", "1.0", "-1", "7", "[]", "{}", "[true]", '""', '"true"', '"false"',
+              '"null"', '"1"', '"t"', '"[x"', '"{"', '"-"', '"77.5e1"', '"x"', r'"\u0074rue"', "tru", '"']  # fmt: skip
+    raws = []
+    for field in stream.fields:
+        others = json.dumps({name: value for name, value in usual.items() if name != field.name})[1:-1]
+        for name in (field.name, f"\\u{ord(field.name[0]):04x}{field.name[1:]}"):
+            for gap in ("", " ", "  ", "\n"):
+                for value in values:
+                    pair = f'"{name}":{gap}{value}'
+                    raws += [f"{{{pair}, {others}}}".encode(), f"{{{others}, {pair}}}".encode()]
+    in_engine = engine_verdicts(contract_engine, stream, raws, KAFKA_TIME)
+    _assert_equal(stream, 0, raws, [judge(stream, raw, KAFKA_TIME) for raw in raws], in_engine)
+
+
 def _with_unknown(usual: bytes, value: str) -> bytes:
     return usual.replace(b"{", f'{{"unknown":"{value}",'.encode(), 1)
 

@@ -58,6 +58,7 @@ def parsed_columns(stream: Stream) -> list[tuple[str, str]]:
         ("message", f"Tuple({MESSAGE})"),
         ("x", tuple_type(stream)),
         *((f"{field.name}_at", field.column.clickhouse) for field in _of_kind(stream, Kind.TIME)),
+        *((f"{field.name}_number", field.column.clickhouse) for field in _of_kind(stream, Kind.NUMBER)),
     ]
 
 
@@ -72,8 +73,11 @@ def tuple_type(stream: Stream) -> str:
 
 
 def _tuple_type(field: Field) -> str:
-    if field.column.kind is Kind.UUID:
-        return "UUID"
+    match field.column.kind:
+        case Kind.UUID:
+            return "UUID"
+        case Kind.FLAG:
+            return "Nullable(Bool)"
     return "LowCardinality(String)" if field.column.clickhouse.startswith("LowCardinality") else "String"
 
 
@@ -81,8 +85,11 @@ def _extracted(stream: Stream, json: str) -> str:
     return f"JSONExtract({json}, {literal(tuple_type(stream))})"
 
 
-def _moments(stream: Stream, function: str) -> str:
-    return "".join(f",\n    {_moment(field, function)} AS {field.name}_at" for field in _of_kind(stream, Kind.TIME))
+def _converted(stream: Stream, to_moment: str) -> str:
+    """The times and the numbers that some texts stand for, which are looked at and staged."""
+    times = [f"{_moment(field, to_moment)} AS {field.name}_at" for field in _of_kind(stream, Kind.TIME)]
+    numbers = [f"toFloat64OrNull(x.{f.name}) AS {f.name}_number" for f in _of_kind(stream, Kind.NUMBER)]
+    return "".join(f",\n    {column}" for column in (*times, *numbers))
 
 
 def _moment(field: Field, function: str) -> str:
@@ -97,7 +104,7 @@ def parse_select(stream: Stream, source: str) -> str:
     extracted = f"""SELECT raw, kafka_time, (raw, {POSITION}) AS message,
     {_extracted(stream, "raw")} AS x, JSONExtractKeys(raw) AS names
 FROM {source}"""  # noqa: S608 - every part comes from the contract
-    return f"""SELECT message, x{_moments(stream, "toDateTime64")},
+    return f"""SELECT message, x{_converted(stream, "toDateTime64")},
     {_usual(stream)} AS usual
 FROM
 ({_indented(extracted)})"""  # noqa: S608 - every part comes from the contract
@@ -119,17 +126,16 @@ def _staged(field: Field) -> str:
     match field.column.kind:
         case Kind.TIME:
             return f"{field.name}_at"
-        case Kind.FLAG:
-            return f"transform({x}, ['true', 'false'], [true, false], NULL)"
         case Kind.NUMBER:
-            return f"toFloat64OrNull({x})"
+            return f"{field.name}_number"
         case Kind.INTEGER:
             return f"accurateCastOrDefault(toFloat64OrZero({x}), {literal(field.column.clickhouse)})"
     return x
 
 
-# What `JSONExtract` makes of values that are no strings, where a text is expected.
+# What `JSONExtract` makes of values that are no strings, where a text is expected, and what that begins with.
 _BARE = r"^(?:[\[{]|(?:true|false|-?[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?)$)"
+_BARE_BEGINS = "-0123456789[ft{"
 
 
 def _usual(stream: Stream) -> str:
@@ -140,13 +146,15 @@ def _usual(stream: Stream) -> str:
     null has a text, so an empty one is absent, null or `""`, which are the same.
 
     The text does not tell a string from another value. So it is not usual when it could come from one; a number may be
-    both. The literal of a flag and the digits of a whole number are looked for behind their names. They are the value:
-    within a string a backslash stands before each quote, no other key ends in the name, and no value holds objects.
+    both. The beginning of a flag and the digits of a whole number are looked for behind their names. They are the
+    value: within a string a backslash stands before each quote, no other key ends in the name, and no value holds
+    objects.
     """
     known = _array(field.name for field in stream.fields)
     odd = "\n        OR ".join(test for field in stream.fields for test in _odd(field))
-    return f"""length(raw) <= {MAX_MESSAGE_BYTES}
-        AND notEmpty(names)
+    # The keys come first: what follows a first condition is computed anew for each use of it.
+    return f"""notEmpty(names)
+        AND length(raw) <= {MAX_MESSAGE_BYTES}
         AND (names = {known} OR arrayAll(n -> n IN {known}, names) AND arrayUniq(names) = length(names))
         AND NOT ({odd})"""
 
@@ -159,6 +167,9 @@ def _odd(field: Field) -> list[str]:
             return [f"empty({x})"]
         case Kind.TEXT:
             bare = f"match({x}, {literal(_BARE)})"
+            # Most texts are told by their first character. A dictionary holds few of them anyway.
+            if _tuple_type(field) == "String" and str(field.example)[:1] not in _BARE_BEGINS:
+                bare = f"ascii({x}) IN {tuple(map(ord, _BARE_BEGINS))} AND {bare}"
             # A text that is JSON by its nature would never be usual: its type is looked up.
             if re.match(_BARE, str(field.example)):
                 bare = f"({bare} AND JSONType(raw, {literal(name)}) != 'String')"
@@ -172,26 +183,35 @@ def _odd(field: Field) -> list[str]:
                 f"{name}_at > addDays(kafka_time, 1)",
             ]
         case Kind.FLAG:
-            return [f"{x} NOT IN ('', 'true', 'false')", f"{_flag_literal(name)} != ({x} != '')"]
+            return [*([f"isNull({x})"] if field.required else []), _odd_flag(name)]
         case Kind.NUMBER:
-            return [f"NOT match({x}, {literal(_whole(f'|{DECIMAL_PATTERN}'))})", _out_of_range(field)]
+            decimal = f"NOT match({x}, {literal(_whole(f'|{DECIMAL_PATTERN}'))})"
+            return [decimal, _out_of_range(field, f"ifNull({name}_number, 0)")]
         case Kind.INTEGER:
             digits = f'"{name}": ?[0-9]'
             tests = [
                 f"NOT match({x}, '^[0-9]{{1,12}}$')",
-                _out_of_range(field),
+                _out_of_range(field, f"toFloat64OrZero({x})"),
                 f"NOT match(raw, {literal(digits)})",
             ]
     return tests if field.required else [f"({x} != '' AND ifNull({' OR '.join(tests)}, 1))"]
 
 
-def _flag_literal(name: str) -> str:
-    words = _array(f'"{name}":{space}{word}' for space in ("", " ") for word in ("true", "false"))
-    return f"multiSearchAny(raw, {words})"
+def _odd_flag(name: str) -> str:
+    """Whether the name is there, but not with a value that is a flag, null or empty, by the first three characters.
+
+    Where it is not found, as when it is written with escapes, what is cut out is empty.
+    """
+    key = f'"{name}":'
+    length = len(key) + 3
+    values = ("true", "false", "null", '"",', '""}')
+    usual = dict.fromkeys(f"{key}{space}{value}"[:length] for space in ("", " ") for value in values)
+    found = f"substring(raw, position(raw, {literal(key)}), {length})"
+    return f"{found} NOT IN ({', '.join(map(literal, usual))}) AND has(names, {literal(name)})"
 
 
-def _out_of_range(field: Field) -> str:
-    return f"toFloat64OrZero(x.{field.name}) NOT BETWEEN {field.column.lowest:.12g} AND {field.column.highest:.12g}"
+def _out_of_range(field: Field, number: str) -> str:
+    return f"{number} NOT BETWEEN {field.column.lowest:.12g} AND {field.column.highest:.12g}"
 
 
 # What can be wrong with a field, by number: reason and detail. The details of two of them depend on the field.
@@ -257,7 +277,7 @@ WHERE NOT usual"""  # noqa: S608 - every part comes from the contract
     ):
         steps = f"SELECT *, {step}\nFROM\n({_indented(steps)})"
     return f"""SELECT
-    message, x{_moments(stream, "parseDateTime64BestEffort")},
+    message, x{_converted(stream, "parseDateTime64BestEffort")},
     length(arrayExcept(arrayDistinct(names), {names})) AS unknown_fields,
 {_verdict(stream)}
 FROM
