@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 # For one stream this is no limit. Several that fill more memory slow each other down, as fresh memory costs time.
-_PLACES = 4
+_PLACES = 3
 # A member that does not ask Kafka for messages loses its partitions in the end, and a full room must not keep it.
 _PATIENCE_S = 5.0
 

@@ -42,6 +42,12 @@ def background() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
+def test_the_engine_keeps_freed_memory_for_the_next_insert(owner: Client) -> None:
+    found = str(owner.command("SELECT * FROM system.jemalloc_stats")).replace("\\n", "\n").splitlines()
+    settings = [line.split()[1] for line in found if line.startswith(("  opt.oversize_thr", "  opt.dirty_decay_ms"))]
+    assert settings == ["0", "15000"]
+
+
 def test_a_query_can_be_killed_by_the_id_that_its_client_gave(
     front: Front, owner: Client, background: ThreadPoolExecutor
 ) -> None:
