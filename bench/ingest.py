@@ -228,20 +228,22 @@ def single(bench: Bench, file: Path, rows: int, rounds: int) -> list[Run]:
     return runs
 
 
-def together(bench: Bench, files: Mapping[str, Path], rows: int, rounds: int) -> list[Run]:
-    """The four streams at once, each from a backlog of `rows` messages."""
+def together(bench: Bench, files: Mapping[str, Path], rows: int, rounds: int) -> tuple[list[Run], list[Run]]:
+    """The four streams at once, each from a backlog of `rows` messages, by turns with the first of them alone."""
     for name, file in files.items():
         console.print(f"filling {STREAMS[name].topic} with {rows:,} events")
         bench.fill(STREAMS[name], file)
-    size_bytes = sum(file.stat().st_size for file in files.values())
-    runs = []
+    alone: list[Run] = []
+    four: list[Run] = []
     for number in range(1, rounds + 1):
-        bench.reset()
-        runs.append(bench.run("headwater", rows * len(files), size_bytes, streams=list(files)))
-        for name in files:
-            _demand(bench.offsets(STREAMS[name]), (rows, rows), f"Rows and offsets of {name}")
-        console.print(f"round {number} of {rounds}: {_line(runs[-1])}")
-    return runs
+        for runs, streams in ((alone, [next(iter(files))]), (four, list(files))):
+            bench.reset()
+            size_bytes = sum(files[name].stat().st_size for name in streams)
+            runs.append(bench.run("headwater", rows * len(streams), size_bytes, streams=streams))
+            for name in streams:
+                _demand(bench.offsets(STREAMS[name]), (rows, rows), f"Rows and offsets of {name}")
+        console.print(f"round {number} of {rounds}: alone {_line(alone[-1])}; four {_line(four[-1])}")
+    return alone, four
 
 
 def _line(run: Run) -> str:
@@ -320,11 +322,12 @@ def main(
                         judge(name, ratio, required)
             if each:
                 files = write_events(Spec(each, seed=seed), list(FACT_STREAMS), folder)
-                four = together(bench, files, each, rounds)
+                alone, four = together(bench, files, each, rounds)
+                show(f"one stream of {each:,} messages", alone)
                 show(f"four streams of {each:,} messages", four)
-                ours = _by_arm(runs)["headwater"]
                 for what in ("bytes_per_cpu_s", "bytes_per_s"):
-                    ratio = median(getattr(r, what) for r in four) / median(getattr(r, what) for r in ours)
+                    pairs = zip(four, alone, strict=True)
+                    ratio = median(getattr(a, what) / getattr(b, what) for a, b in pairs)
                     judge(f"{what} of four streams, to one", ratio, 0.8)
             peak = max(r.consumer.peak_bytes for r in runs if r.arm == "headwater")
             judge("400 MB to the consumer's peak memory", 400e6 / peak, 1.0)
