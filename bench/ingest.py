@@ -323,6 +323,7 @@ def main(
             if each:
                 files = write_events(Spec(each, seed=seed), list(FACT_STREAMS), folder)
                 alone, four = together(bench, files, each, rounds)
+                runs += alone
                 show(f"one stream of {each:,} messages", alone)
                 show(f"four streams of {each:,} messages", four)
                 for what in ("bytes_per_cpu_s", "bytes_per_s"):
